@@ -18,7 +18,7 @@ from typing import TypeVar
 from engines.core import weights
 from engines.core.card import ModelCard
 from engines.core.catalogue import Catalogue
-from engines.core.device import choose, free_host_bytes
+from engines.core.device import choose
 from engines.core.engine import Engine
 from engines.core.job import Job
 from engines.core.network import Network, build_module

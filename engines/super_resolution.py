@@ -62,7 +62,9 @@ class SuperResolution(Engine):
             _check_range("denoise", denoise, 0.0, 1.0)
             if not card.denoise:
                 raise OptionError(f"{card.title} has no denoise slider. Leave denoise out or choose another model.")
-        size = self.output_size(*image.shape[:2], scale=scale, channels=image.shape[2], bits=8 * image.dtype.itemsize)
+        size = self.output_size(
+            image.shape[0], image.shape[1], scale, channels=image.shape[2], bits=8 * image.dtype.itemsize
+        )
         blend = (0.5 if denoise is None else denoise) if card.denoise else None
         precision = "float32" if image.dtype == np.uint16 else "auto"
         with self.residency.lease(card, precision=precision, blend=blend, job=job.part(0.0, 0.02)) as network:

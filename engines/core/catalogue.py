@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,9 @@ class Catalogue:
         self._cache = home / "cache"
         self._checked: set[Path] = set()
         self._lock = threading.Lock()
+        self._fetching: defaultdict[str, threading.Lock] = defaultdict(
+            threading.Lock
+        )  # one download of a card at a time
         self._cards: dict[str, ModelCard] = {}
         for path in [*sorted(shipped.glob("*.toml")), *sorted(self._own.glob("*.toml"))]:
             try:
@@ -60,7 +64,10 @@ class Catalogue:
 
     def files(self, card: ModelCard, job: Job | None = None) -> dict[str, Path]:
         """Role -> path of a card's files: downloaded if need be, and checked against their hashes once a process."""
-        job = take(job)
+        with self._fetching[card.id]:
+            return self._files(card, take(job))
+
+    def _files(self, card: ModelCard, job: Job) -> dict[str, Path]:
         paths = {}
         count = len(card.source.files)
         for index, file in enumerate(card.source.files):

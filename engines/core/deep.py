@@ -31,13 +31,13 @@ def read16(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
         return _colour(np.asarray(image).astype(np.uint16))
     if image.format != "TIFF":
         return None
-    bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
+    bits = getattr(image, "tag_v2", {}).get(258, (1,))
     if max(bits if isinstance(bits, tuple) else (bits,)) <= 8:
         return None
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages[0]
         values = np.asarray(page.asarray())
-        if page.axes.startswith("S"):  # type: ignore[union-attr]
+        if page.axes.startswith("S"):
             values = np.moveaxis(values, 0, -1)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:  # type: ignore[union-attr]
             values = np.iinfo(values.dtype).max - values if values.dtype.kind in "ui" else 1 - values
@@ -50,12 +50,13 @@ def read16(path: Path, image: Image.Image) -> NDArray[np.uint16] | None:
 def _sixteen(values: NDArray[Any]) -> NDArray[np.uint16]:
     """Any sample type to 0..65535: integers by their range, floats as 0 to 1."""
     if values.dtype.kind == "f":
-        return np.round(np.clip(np.nan_to_num(values), 0, 1) * 65535).astype(np.uint16)
-    if values.dtype.kind == "i":
+        values = np.round(np.clip(np.nan_to_num(values), 0, 1) * 65535).astype(np.uint16)
+    elif values.dtype.kind == "i":
         values = np.clip(values, 0, None).astype(np.uint64) * 2
     if values.dtype.itemsize > 2:
-        return (values >> (8 * values.dtype.itemsize - 16)).astype(np.uint16)
-    return values.astype(np.uint16)
+        values = values >> (8 * values.dtype.itemsize - 16)
+    sixteen: NDArray[np.uint16] = values.astype(np.uint16)
+    return sixteen
 
 
 def _colour(values: NDArray[Any], *, premultiplied: bool = False) -> NDArray[np.uint16]:
@@ -70,7 +71,8 @@ def _colour(values: NDArray[Any], *, premultiplied: bool = False) -> NDArray[np.
     if premultiplied and values.shape[2] == 4:
         alpha = np.maximum(values[..., 3:].astype(np.float32), 1)
         values = np.concatenate([np.clip(values[..., :3] * (65535 / alpha), 0, 65535).round(), values[..., 3:]], 2)
-    return values.astype(np.uint16)
+    colour: NDArray[np.uint16] = values.astype(np.uint16)
+    return colour
 
 
 def write16(
@@ -84,7 +86,7 @@ def write16(
 ) -> None:
     """Write uint16 (H, W, 3 or 4) as PNG or TIFF. A TIFF keeps of EXIF what stands in its main directory as text."""
     if path.suffix == ".png":
-        body = imagecodecs.png_encode(np.ascontiguousarray(pixels), level=4)
+        body = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=4))
         check()
         path.write_bytes(_with_chunks(body, icc=icc, exif=exif, xmp=xmp))
         return
@@ -133,10 +135,11 @@ def save_png(image: Image.Image, path: Path, *, xmp: bytes | None, options: dict
 
 
 def save_tiff8(image: Image.Image, path: Path, *, xmp: bytes | None, options: dict[str, Any]) -> None:
-    """Write an 8-bit TIFF through Pillow with its metadata."""
+    """Write an 8-bit TIFF through Pillow with its metadata; uncompressed if it has EXIF, which libtiff cannot nest."""
     exif = Image.Exif()
     if options.get("exif"):
         exif.load(options["exif"])
     if xmp:
         exif[_XMP_TAG] = xmp
-    image.save(path, "TIFF", compression="tiff_adobe_deflate", **options | {"exif": exif})
+    compression = "raw" if options.get("exif") else "tiff_adobe_deflate"
+    image.save(path, "TIFF", compression=compression, **options | {"exif": exif})

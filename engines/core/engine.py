@@ -16,7 +16,7 @@ from engines.core.residency import Residency
 
 @dataclass(frozen=True)
 class Example:
-    """The smallest valid call of a verb, for the contract test. shape: of the result; args: what must stay unchanged."""
+    """The smallest valid call of a verb, for the contract test. shape, dtype: of the result."""
 
     verb: str
     args: tuple[Any, ...]

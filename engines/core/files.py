@@ -69,7 +69,7 @@ def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def unique_names(sources: Iterable[Path], folder: Path) -> list[Path]:
-    """Where each source goes in a folder: its own name (as .png if the studio does not write its format), no two alike."""
+    """Where each source goes in a folder: its own name (.png if its format is not written), no two alike."""
     taken: set[str] = set()
     out = []
     for source in sources:

@@ -5,7 +5,6 @@ A `Picture` holds what survives an edit: pixels (8 or 16 bit, with alpha), EXIF,
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from engines.core import deep
+from engines.core import colour, deep
 from engines.core.errors import ImageError
 from engines.core.provenance import Recipe, raw_xmp, xmp_packet
 
@@ -116,10 +115,14 @@ def _open(path: Path, shown: str) -> Image.Image:
         raise ImageError(_too_large(shown, None, limit)) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, KeyError) as error:
         raise ImageError(_not_a_picture(path, shown)) from error
+    problem = None
     if image.format not in READ_FORMATS:
-        raise ImageError(f"{shown} is a {image.format} file, which the studio does not take. Save it as PNG or JPEG.")
-    if image.width * image.height > limit * 1e6:
-        raise ImageError(_too_large(shown, image.width * image.height / 1e6, limit))
+        problem = f"{shown} is a {image.format} file, which the studio does not take. Save it as PNG or JPEG."
+    elif image.width * image.height > limit * 1e6:
+        problem = _too_large(shown, image.width * image.height / 1e6, limit)
+    if problem:
+        image.close()
+        raise ImageError(problem)
     return image
 
 
@@ -148,16 +151,16 @@ def _decode(image: Image.Image, path: Path, shown: str, *, srgb: bool) -> Pictur
     exif, icc, xmp = image.getexif(), image.info.get("icc_profile"), raw_xmp(image)
     orientation = exif.get(_ORIENTATION, 1)
     grey = image.mode in ("1", "L", "LA", "I;16", "I;16B", "I", "F")
-    pixels = deep.read16(path, image)
+    pixels: NDArray[Any] | None = deep.read16(path, image)
     if pixels is None:
         upright: Image.Image = ImageOps.exif_transpose(image)
         pixels, icc = _eight_bits(upright, icc, srgb=srgb)
     else:
         pixels = _turn(pixels, orientation)
-        if icc and (grey or _profile_space(icc) != "RGB"):
+        if icc and (grey or colour.profile_space(icc) != "RGB"):
             icc = None  # a grey profile's curve is close to sRGB's; the values are kept
         if srgb and icc:
-            pixels, icc = _deep_to_srgb(pixels, icc), None
+            pixels, icc = colour.deep_to_srgb(pixels, icc), None
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     exif.pop(_ORIENTATION, None)
@@ -194,69 +197,14 @@ def _eight_bits(image: Image.Image, icc: bytes | None, *, srgb: bool) -> tuple[N
     if image.mode == "LA":
         image = image.convert("RGBA")
         icc = None
-    space = _profile_space(icc) if icc else None
+    space = colour.profile_space(icc) if icc else None
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV") or (
         icc and (space != "RGB" or srgb) and image.mode in ("L", "RGB", "RGBA")
     ):
-        image, icc = _to_srgb(image, icc, space), None
+        image, icc = colour.to_srgb(image, icc, space), None
     if image.mode not in ("RGB", "RGBA"):
         image, icc = image.convert("RGB"), icc if image.mode == "RGBX" else None
     return np.asarray(image), icc
-
-
-def _profile_space(icc: bytes) -> str | None:
-    """The colour space of a profile: RGB, GRAY, CMYK, LAB …; None if it cannot be read."""
-    try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
-    except (OSError, ImageCms.PyCMSError):
-        return None
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None, space: str | None) -> Image.Image:
-    fits = {"RGB": ("RGB", "RGBA"), "CMYK": ("CMYK",), "GRAY": ("L",), "Lab": ("LAB",)}
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    if icc and image.mode in fits.get(space or "", ()):
-        colour = image.convert("RGB") if alpha else image
-        try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            done = ImageCms.profileToProfile(
-                colour,
-                profile,
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            )
-            image = done if done is not None else colour
-        except (ImageCms.PyCMSError, OSError):
-            image = colour.convert("RGB")
-    elif image.mode == "LAB":
-        done = ImageCms.profileToProfile(
-            image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-        image = done if done is not None else image
-    else:
-        image = image.convert("RGB")
-    if alpha is not None:
-        image.putalpha(alpha)
-    return image
-
-
-def _deep_to_srgb(pixels: NDArray[np.uint16], icc: bytes) -> NDArray[np.uint16]:
-    """16-bit values to sRGB through a 33x33x33 table made by the colour library, interpolated: no banding."""
-    from torch import from_numpy
-    from torch.nn.functional import grid_sample
-
-    steps = np.round(np.linspace(0, 255, 33)).astype(np.uint8)
-    b, g, r = np.meshgrid(steps, steps, steps, indexing="ij")  # r varies fastest, as grid_sample's x
-    table = np.stack([r, g, b], -1).reshape(33, 33 * 33, 3)
-    converted = np.asarray(_to_srgb(Image.fromarray(table), icc, "RGB"), np.float32).reshape(33, 33, 33, 3) / 255
-    volume = from_numpy(converted).permute(3, 0, 1, 2)[None]  # (1, 3, b, g, r)
-    out = pixels.copy()
-    for top in range(0, pixels.shape[0], 256):
-        part = from_numpy(pixels[top : top + 256, :, :3].astype(np.float32) / 65535)[None, None] * 2 - 1
-        mapped = grid_sample(volume, part, mode="bilinear", align_corners=True)[0, :, 0].permute(1, 2, 0)
-        out[top : top + 256, :, :3] = (mapped.clamp(0, 1) * 65535).round().numpy().astype(np.uint16)
-    return out
 
 
 def write_image(

@@ -38,7 +38,8 @@ def build_module(card: ModelCard, state: StateDict) -> nn.Module:
     """The torch module a card describes, with its weights (float32, CPU, eval). CardError if they do not fit."""
     try:
         if card.architecture == "spandrel":
-            return recognise(state).model.eval()
+            known: nn.Module = recognise(state).model
+            return known.eval()
         module = importlib.import_module(f"engines.models.{card.architecture}")
         network: nn.Module = module.build(**card.options)
         network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
@@ -98,7 +99,8 @@ class Network:
             x = x.to(self.device.torch_device, memory_format=torch.channels_last)  # (N, 3, H, W)
             y = self._module(x if (low, high) == (0.0, 1.0) else x * (high - low) + low)
             y = y.float()
-            return y if (low, high) == (0.0, 1.0) else (y - low) / (high - low)
+            result: Tensor = y if (low, high) == (0.0, 1.0) else (y - low) / (high - low)
+            return result
 
     def _leaves(self) -> list[nn.Module]:
         return [m for m in self._module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
@@ -155,13 +157,13 @@ class Network:
         rows = max(_STRIP // max(work, 1), 8)
         halo = conv.kernel_size[0] // 2
         if rows >= height or x.shape[0] != 1:
-            return F.conv2d(x, conv.weight, conv.bias, padding=conv.padding)  # type: ignore[arg-type]
+            return F.conv2d(x, conv.weight, conv.bias, padding=conv.padding)
         out = x.new_empty(1, conv.out_channels, height, width).contiguous(memory_format=torch.channels_last)
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
             first = max(top - halo, 0)
             part = x[:, :, first : min(bottom + halo, height)]
-            y = F.conv2d(part, conv.weight, conv.bias, padding=conv.padding)  # type: ignore[arg-type]
+            y = F.conv2d(part, conv.weight, conv.bias, padding=conv.padding)
             out[:, :, top:bottom] = y[:, :, top - first : bottom - first]
             self._breathe()
         return out

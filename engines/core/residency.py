@@ -60,7 +60,8 @@ class Residency:
     ) -> Iterator[Network]:
         """Pin a network for a whole job; load it at most once, whoever asks.
 
-        precision: see `Network`.  blend: 1 to 0, how much of the weights and how little of their twin (Wang et al. 2019, network interpolation).
+        precision: see `Network`.  blend: 1 to 0, how much of the weights and how little of their twin, for cards that
+        have one (network interpolation, Wang et al. 2019).
         """
         job = take(job)
         slot = self._slot((card.id, precision, None if blend is None else round(blend * 20) / 20))

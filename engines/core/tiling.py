@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -89,24 +88,27 @@ class Forward:
     job: Job
     too_big: float = math.inf  # pixels of the smallest input that did not fit
     passes: int = 0  # forwards that succeeded
-    _retried: bool = field(default=False, init=False)
 
     def __call__(self, x: Tensor, progress: Callable[[float], None] | None = None) -> Tensor:
         """x (N, C, H, W) to (N, C, H*scale, W*scale), float32 on the host."""
-        if x.shape[-1] * x.shape[-2] >= self.too_big:
-            return self._in_halves(x, progress)
+        if x.shape[-1] * x.shape[-2] < self.too_big:
+            y = self._attempt(x, progress)
+            if y is None and self.residency.evict(everything_idle=True):
+                y = self._attempt(x, progress)
+            if y is not None:
+                return y
+            self.too_big = x.shape[-1] * x.shape[-2]
+        return self._in_halves(x, progress)
+
+    def _attempt(self, x: Tensor, progress: Callable[[float], None] | None) -> Tensor | None:
+        """The result, or None if memory ran out; by then everything the attempt held has been given back."""
         try:
             return self._once(x, progress)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
         self.residency.device.release()
-        if self.residency.evict(everything_idle=True) and not self._retried:
-            self._retried = True
-            with suppress(torch.OutOfMemoryError, MemoryError):
-                return self._once(x, progress)
-        self.too_big = x.shape[-1] * x.shape[-2]
-        return self._in_halves(x, progress)
+        return None
 
     def _once(self, x: Tensor, progress: Callable[[float], None] | None) -> Tensor:
         height, width = x.shape[-2:]
@@ -162,7 +164,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Preview:
-    """A small picture of the result as it grows: starts as the input, window after window replaced by the real thing."""
+    """A small picture of the result as it grows: the input, replaced by the real thing window after window."""
 
     def __init__(self, image: NDArray[np.generic], *, longest: int = 640, every: float = 0.5) -> None:
         height, width = image.shape[:2]
@@ -193,7 +195,7 @@ class Preview:
 
 def _to_tensor(pixels: NDArray[np.generic]) -> Tensor:
     """uint8 or uint16 (H, W, C) to float32 (1, C, H, W) in [0, 1]."""
-    top = np.iinfo(pixels.dtype).max
+    top = float(np.iinfo(pixels.dtype.name).max)
     return torch.from_numpy(np.ascontiguousarray(pixels).astype(np.float32) / top).permute(2, 0, 1)[None]
 
 
@@ -278,6 +280,6 @@ def _onto_grid(
 
 def _quantise(band: Tensor, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
     """float32 (C, H, W) to (H, W, C) of the dtype: clamped, then rounded."""
-    top = float(np.iinfo(dtype).max)
+    top = float(np.iinfo(dtype.name).max)
     scaled = (band.clamp(0, 1) * top).round().permute(1, 2, 0).contiguous().numpy()
     return scaled.astype(dtype)

@@ -9,8 +9,8 @@ import hashlib
 import importlib.util
 import os
 import pickle
+import warnings
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -18,7 +18,7 @@ import torch
 
 from engines.core import ncnn
 from engines.core.card import ModelCard, Source, WeightFile
-from engines.core.errors import Cancelled, CardError
+from engines.core.errors import Cancelled, CardError, StudioError
 from engines.core.job import Job, take
 
 StateDict = dict[str, torch.Tensor]
@@ -58,48 +58,42 @@ def obtain(card: ModelCard, file: WeightFile, cache: Path, job: Job | None = Non
 
 
 def _download(card: ModelCard, file: WeightFile, cache: Path, job: Job) -> Path:
-    """Fetch one file from the hub, resumable, with progress; only a file whose hash fits gets its final name."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from tqdm.auto import tqdm
+    """Fetch one file from the hub with progress; what a broken-off attempt left is gone on with.
 
-    class Bar(tqdm):  # type: ignore[type-arg]
-        """What the hub's client reports its bytes to."""
+    Only a file whose hash fits its card gets its final name. HF_ENDPOINT names a mirror.
+    """
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, get_session  # type: ignore[attr-defined]
 
-        def update(self, n: float | None = 1) -> bool | None:
-            done = super().update(n)
-            total = self.total or file.bytes
-            job.report(min(self.n / total, 1.0), f"Downloading {card.title}, {total / 1e6:.1f} MB")
-            return done
-
-        def display(self, *_: Any, **__: Any) -> None:
-            """The job shows the progress; nothing goes to the terminal."""
-
-    target = hub_path(card.source, file, cache)
-    job.report(0.0, f"Downloading {card.title}, {file.bytes / 1e6:.1f} MB")
+    source, target = card.source, hub_path(card.source, file, cache)
+    partial = target.with_name(target.name + ".part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    url = hf_hub_url(source.place, file.file, revision=source.revision, endpoint=endpoint)
     try:
-        fetched = hf_hub_download(
-            card.source.place,
-            file.file,
-            revision=card.source.revision,
-            local_dir=target.parent,
-            endpoint=os.environ.get("HF_ENDPOINT") or None,
-            tqdm_class=Bar,
-        )
-    except Cancelled:
+        with partial.open("ab") as stream:
+            have = stream.tell()
+            headers = build_hf_headers() | ({"Range": f"bytes={have}-"} if have else {})
+            with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
+                response.raise_for_status()
+                if response.status_code == 200 and have:  # a server that cannot go on in the middle
+                    stream.truncate(0)
+                for chunk in response.iter_bytes(1 << 17):
+                    stream.write(chunk)
+                    done = min(stream.tell() / file.bytes, 1.0)
+                    job.report(done, f"Downloading {card.title}, {file.bytes / 1e6:.1f} MB")
+    except (Cancelled, StudioError):
         raise
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # whatever the hub's client raises, the person can do the same things about it
         raise CardError(
-            f"{card.title} could not be downloaded from {card.source.place}. Check the network, or set HF_ENDPOINT to a "
+            f"{card.title} could not be downloaded from {source.place}. Check the network, or set HF_ENDPOINT to a "
             "mirror; until then choose a model that is already here."
         ) from error
-    path = Path(fetched)
-    if sha256(path) != file.sha256:
-        path.unlink()
-        raise CardError(
-            f"The download of {card.title} is not the file its card names. Try again, or use another mirror."
-        )
-    return path
+    if sha256(partial) != file.sha256:
+        partial.unlink()
+        raise CardError(f"The download of {card.title} is not the file its card names. Try again, or use a mirror.")
+    os.replace(partial, target)
+    return target
 
 
 def sha256(path: Path) -> str:
@@ -124,10 +118,13 @@ def read_tensors(path: Path) -> StateDict:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols; what cannot be read raises
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CardError(
-            f"{path.name} holds more than plain tensors, and the studio never runs code from a file. Convert it to .safetensors."
+            f"{path.name} holds more than plain tensors, and the studio never runs code from a file. "
+            "Convert it to .safetensors."
         ) from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise CardError(f"{path.name} is damaged or not a model file. Send a .safetensors or .pth file.") from error
