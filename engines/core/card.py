@@ -52,12 +52,14 @@ class Tiling:
     """What a network needs to see around a pixel, and what it costs; all lengths in its input pixels.
 
     margin: pixels at a tile's edge whose result is thrown away.  blend: pixels over which neighbours fade.
+    border: pixels mirrored around the picture, so that the network sees no black beyond its edge.
     best: the tile side that runs fastest.  multiple: sides must be multiples of this.
     bytes_per_pixel: peak memory of one forward in float32, measured, per input pixel.
     """
 
     margin: int = 16
     blend: int = 16
+    border: int = 10
     best: int = 256
     multiple: int = 1
     bytes_per_pixel: int = 40_000

@@ -235,13 +235,16 @@ def enlarge(
                 job.report((done + fraction) / (len(rows) * len(columns)), message, preview.due())
 
             x = _to_tensor(image[a:b, d:e])
-            part = function(x, progress)[0] if strength > 0 else x[0]
+            part = x[0]
+            if strength > 0:
+                edges = (d == 0, e == width, a == 0, b == height)
+                part = _mirrored(x, edges, lambda y: function(y, progress), scale=scale, tiling=tiling)[0]
             part = _onto_grid(
                 part, scale if strength > 0 else 1, (a, d), (top, left), (len(mask_y), len(mask_x)), image, out_size
             )
             if 0 < strength < 1:
                 plain = _onto_grid(x[0], 1, (a, d), (top, left), (len(mask_y), len(mask_x)), image, out_size)
-                part = part * strength + plain * (1 - strength)
+                part = part.clamp(0, 1) * strength + plain.clamp(0, 1) * (1 - strength)
             y = top - band_top
             band[:, y : y + len(mask_y), left : left + len(mask_x)] += part * mask_y[:, None] * mask_x
             preview.paste(part, (top / out_h, (top + len(mask_y)) / out_h, left / out_w, (left + len(mask_x)) / out_w))
@@ -250,6 +253,23 @@ def enlarge(
         result[band_top:final] = _quantise(band[:, : final - band_top], image.dtype)
         band, band_top = band[:, final - band_top :].clone(), final
     return result
+
+
+def _mirrored(
+    x: Tensor,
+    edges: tuple[bool, bool, bool, bool],
+    function: Callable[[Tensor], Tensor],
+    *,
+    scale: int,
+    tiling: Tiling,
+) -> Tensor:
+    """`function` of a window, mirrored beyond the sides (left, right, top, bottom) that are the picture's edge."""
+    multiple = tiling.multiple
+    left, right, top, bottom = (-(-tiling.border // multiple) * multiple if edge else 0 for edge in edges)
+    mirrors = min(x.shape[-1] - max(left, right), x.shape[-2] - max(top, bottom)) > 0
+    y = function(F.pad(x, (left, right, top, bottom), mode="reflect" if mirrors else "replicate"))
+    height, width = x.shape[-2] * scale, x.shape[-1] * scale
+    return y[..., top * scale : top * scale + height, left * scale : left * scale + width]
 
 
 def _onto_grid(
