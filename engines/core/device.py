@@ -20,17 +20,19 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 class Device:
     """A place to run networks on.
 
-    kind: cpu, cuda or mps.  name: for people, "NVIDIA H100" or "CPU".  fast: the reduced precision the hardware runs
-    clearly faster than float32, or None.  A network uses it only where its own error allows (`network.py`).
+    kind: cpu, cuda or mps; index: which of several.  name: for people, "NVIDIA H100" or "CPU".
+    fast: the reduced precision the hardware runs clearly faster than float32, or None. A network uses it only where
+    its own error allows (`network.py`).
     """
 
     kind: str
     name: str
     fast: str | None
+    index: int = 0
 
     @property
     def torch_device(self) -> torch.device:
-        return torch.device(self.kind)
+        return torch.device(self.kind, self.index) if self.kind == "cuda" else torch.device(self.kind)
 
     def describe(self) -> str:
         """For the page's header: `CPU · 2 cores · bfloat16`."""
@@ -40,7 +42,7 @@ class Device:
     def free_bytes(self) -> int:
         """Memory a new allocation may take without swapping or failing."""
         if self.kind == "cuda":
-            return int(torch.cuda.mem_get_info()[0])
+            return int(torch.cuda.mem_get_info(self.index)[0])
         return free_host_bytes()
 
     def release(self) -> None:
@@ -53,7 +55,7 @@ class Device:
     def synchronize(self) -> None:
         """Wait until everything handed to the device is done."""
         if self.kind == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self.index)
         elif self.kind == "mps":
             torch.mps.synchronize()
 
@@ -74,17 +76,19 @@ def free_host_bytes() -> int:
 
 
 def choose(name: str = "auto") -> Device:
-    """The device called `name`: auto, cpu, cuda or mps. OptionError when this machine has no such device."""
-    if name not in ("auto", "cpu", "cuda", "mps"):
-        raise OptionError(f'There is no device "{name}". Choose auto, cpu, cuda or mps.')
+    """The device called `name`: auto, cpu, cuda, cuda:1 …, mps. OptionError when this machine has no such device."""
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
+        raise OptionError(f'There is no device "{name}". Choose auto, cpu, cuda, cuda:1 or mps.')
     has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = "cuda" if has["cuda"] else "mps" if has["mps"] else "cpu"
-    if not has[name]:
+    if kind == "auto":
+        kind = "cuda" if has["cuda"] else "mps" if has["mps"] else "cpu"
+    index = int(number or 0)
+    if not has[kind] or (kind == "cuda" and index >= torch.cuda.device_count()):
         raise OptionError(f"This machine, or its build of torch, has no {name} device. Choose auto or cpu.")
-    if name == "cuda":
-        return Device("cuda", torch.cuda.get_device_name(), "float16")
-    if name == "mps":
+    if kind == "cuda":
+        return Device("cuda", torch.cuda.get_device_name(index), "float16", index)
+    if kind == "mps":
         return Device("mps", "Apple GPU", "float16")
     return Device("cpu", "CPU", "bfloat16" if cpu_bfloat16_gain() > 1.3 else None)
 

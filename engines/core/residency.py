@@ -39,6 +39,18 @@ class _Slot:
         self.last_used = time.time()
 
 
+class _Ticket:
+    """One place in the queue for the device."""
+
+    def __init__(self, urgent: bool) -> None:
+        self.urgent = urgent
+        self.since = 0.0
+
+
+_SLICE = 0.25  # seconds a forward runs before it lets another one in
+_AT_ONCE = 2  # forwards begun at the same time: one more would take memory, one less would keep people waiting
+
+
 class Residency:
     """Keeps networks within a byte budget and lends them and the device out, one forward at a time."""
 
@@ -49,8 +61,10 @@ class Residency:
         self._load = load
         self._slots: dict[tuple[str, str, float | None], _Slot] = {}
         self._lock = threading.Lock()
-        self._turns: deque[object] = deque()  # whose turn it is stands first; the rest wait in order
-        self._turn_changed = threading.Condition()
+        self._turns = threading.Condition()
+        self._queue: deque[_Ticket] = deque()  # who waits, in order of arrival
+        self._holder: _Ticket | None = None  # whose turn it is
+        self._started: set[_Ticket] = set()  # whose forward has begun and holds memory
 
     # networks
 
@@ -149,53 +163,72 @@ class Residency:
     # the device
 
     @contextmanager
-    def turn(self, job: Job | None = None) -> Iterator[None]:
-        """Hold the device for ONE forward, tile or frame; first come, first served. Waiting ends at a cancel."""
-        ticket = object()
+    def turn(self, job: Job | None = None, *, urgent: bool = False) -> Iterator[None]:
+        """Hold the device for ONE forward, tile or frame; first come, first served. Waiting ends at a cancel.
+
+        urgent: goes before all others, into the middle of a forward that gives way: for a dragged slider.
+        """
+        ticket = _Ticket(urgent)
         self._join(ticket, take(job))
         try:
             yield
         finally:
             self._leave(ticket)
 
-    def _join(self, ticket: object, job: Job) -> None:
-        with self._turn_changed:
-            self._turns.append(ticket)
+    def _join(self, ticket: _Ticket, job: Job) -> None:
+        with self._turns:
+            self._queue.append(ticket)
             try:
-                while self._turns[0] is not ticket:
-                    self._turn_changed.wait(0.05)
+                if self._holder is None:
+                    self._pass_on()
+                while self._holder is not ticket:
+                    self._turns.wait(0.05)
                     job.check()
             except BaseException:
-                self._turns.remove(ticket)
-                self._turn_changed.notify_all()
+                self._leave(ticket)
                 raise
 
-    def _leave(self, ticket: object) -> None:
-        with self._turn_changed:
-            self._turns.remove(ticket)
-            self._turn_changed.notify_all()
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._turns:
+            self._started.discard(ticket)
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            if self._holder is ticket:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Give the device to whoever is next, if anybody may have it; the caller holds the lock."""
+        self._holder = None
+        for ticket in sorted(self._queue, key=lambda ticket: not ticket.urgent):  # stable: the order of arrival
+            if ticket.urgent or ticket in self._started or len(self._started) < _AT_ONCE:
+                self._queue.remove(ticket)
+                self._holder, ticket.since = ticket, time.monotonic()
+                self._started.add(ticket)
+                break
+        self._turns.notify_all()
 
     def give_way(self, job: Job | None = None) -> None:
-        """Called inside a turn by its holder: whoever waits goes first, then the holder goes on.
-
-        This is how a dragged slider slips into the middle of a long forward.
+        """Called inside a turn, between layers, by its holder: whoever is urgent goes first, and after a slice of time
+        whoever else waits; then the holder goes on. So nobody waits for the whole of somebody else's large tile.
         """
-        with self._turn_changed:
-            if len(self._turns) < 2:
+        with self._turns:
+            mine = self._holder
+            if mine is None or not self._queue:
                 return
-            mine = self._turns[0]
-            self._turns.rotate(-1)
-            self._turn_changed.notify_all()
-            while self._turns[0] is not mine:
-                self._turn_changed.wait(0.05)  # a cancel is seen by the caller's own check, once the turn is back
+            if time.monotonic() - mine.since < _SLICE and not any(ticket.urgent for ticket in self._queue):
+                return
+            self._queue.append(mine)
+            self._pass_on()
+            while self._holder is not mine:
+                self._turns.wait(0.05)  # a cancel is seen once the turn is back, by the check below
         take(job).check()
 
     @property
     def busy(self) -> bool:
         """Whether somebody holds the device now."""
-        return bool(self._turns)
+        return self._holder is not None
 
     @property
     def waiting(self) -> int:
         """How many wait for the device."""
-        return max(len(self._turns) - 1, 0)
+        return len(self._queue)

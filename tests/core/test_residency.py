@@ -118,27 +118,40 @@ def test_waiting_for_the_device_is_in_order_and_ends_at_a_cancel() -> None:
     assert order == ["a", "b", "c"] and not home.busy
 
 
-def test_a_short_turn_slips_into_a_long_one() -> None:
+@pytest.mark.parametrize("urgent", [True, False])
+def test_a_short_turn_slips_into_a_long_one(urgent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The urgent one at once, any other after a slice of time; never a third forward at the same time."""
     home = residency()
     order: list[str] = []
-    joined = threading.Event()
+    inside = threading.Event()
+    go = threading.Event()
 
-    def short() -> None:
-        joined.set()
-        with home.turn():
-            order.append("short")
+    def other(name: str) -> None:
+        with home.turn(urgent=urgent):
+            order.append(name)
+            if not urgent and name == "second":
+                inside.set()
+                go.wait(5)
+                home.give_way()
 
-    thread = threading.Thread(target=short)
+    threads = [threading.Thread(target=other, args=(name,)) for name in ("second", "third")]
     with home.turn():
-        order.append("long begins")
-        thread.start()
-        joined.wait()
-        while not home.waiting:
-            time.sleep(0.002)
+        for position, thread in enumerate(threads):
+            thread.start()
+            while home.waiting <= position:
+                time.sleep(0.002)
         home.give_way()
-        order.append("long ends")
-    thread.join()
-    assert order == ["long begins", "short", "long ends"]
+        assert order == (["second", "third"] if urgent else [])
+        if not urgent:
+            monkeypatch.setattr("engines.core.residency._SLICE", 0.0)
+            go.set()
+            home.give_way()
+            assert order == ["second"] and inside.is_set()  # two are under way; the third waits for one to end
+        order.append("first")
+    for thread in threads:
+        thread.join()
+    assert sorted(order) == ["first", "second", "third"] and order[-1] == ("first" if urgent else "third")
+    assert not home.busy and home.waiting == 0
 
 
 def test_a_warm_request_loads_nothing(engines: Engines) -> None:
