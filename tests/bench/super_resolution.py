@@ -37,8 +37,8 @@ from engines.core.network import recognise
 from engines.super_resolution import SuperResolution
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PHOTO, DRAWING = "realesrgan-x4plus", "realesrgan-x4plus-anime"
-NCNN_NUMBER = {PHOTO: 4, DRAWING: 3}
+PHOTO, DRAWING, FAST = "realesrgan-x4plus", "realesrgan-x4plus-anime", "realesr-animevideov3"
+NCNN_NUMBER = {PHOTO: 4, DRAWING: 3, FAST: 2}
 Pixels = NDArray[np.uint8]
 
 
@@ -153,12 +153,8 @@ def speed(engines: Engines, repeats: int) -> dict[str, Any]:
 def quality(engines: Engines) -> list[dict[str, Any]]:
     """Bicubic x1/4, then x4: PSNR and SSIM (RGB) against the original, and the distance from ncnn's result."""
     rows = []
-    for name, model in (
-        ("kitten.png", PHOTO),
-        ("coffee.png", PHOTO),
-        ("rocket.png", PHOTO),
-        ("robot-drawing.png", DRAWING),
-    ):
+    pictures = {"kitten.png": PHOTO, "coffee.png": PHOTO, "rocket.png": PHOTO, "robot-drawing.png": DRAWING}
+    for name, model in [*pictures.items(), *dict.fromkeys(pictures, FAST).items()]:
         truth = sample(name)
         size = (truth.shape[1] // 4, truth.shape[0] // 4)
         small = np.asarray(Image.fromarray(truth).resize(size, Image.Resampling.BICUBIC))
