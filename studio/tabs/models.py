@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from engines import Engines
+from engines import Engines, find_engines
 from engines.core.card import ModelCard
 from engines.core.job import Job, Progress
 from studio import widgets
@@ -44,7 +44,8 @@ def describe(engines: Engines, card: ModelCard) -> dict[str, Any]:
 
 def shelf(engines: Engines, work: dict[str, Any] | None = None) -> dict[str, Any]:
     """The value of the grid of cards. work: {id, message, fraction} of the card that is being loaded."""
-    cards = [describe(engines, card) for card in engines.catalogue.cards()]
+    usable = {kind.name for kind in find_engines()}  # a card whose engine is not built yet helps nobody
+    cards = [describe(engines, card) for card in engines.catalogue.cards() if card.engine in usable]
     return {"cards": cards, "work": work, "own": engines.own_models, "broken": list(engines.catalogue.broken)}
 
 
