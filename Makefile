@@ -7,7 +7,7 @@ PORT ?= 7860
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: run test check format bench setup clean
+.PHONY: run test check format bench setup clean train-faces
 
 run: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -29,13 +29,24 @@ format: $(VENV)/.developer
 bench: $(VENV)/.developer
 	$(BIN)/python -m tests.bench.super_resolution
 
+# DATA: the zip archives to train on, see engines/train/README.md; RUN: the run folder; MINUTES: the time budget.
+DATA ?= ../shared/data
+RUN ?= runs
+MINUTES ?= 60
+train-faces: $(VENV)/.forge
+	$(BIN)/python -m engines.train faces --data $(DATA)/faces_synthetic_256.zip --run $(RUN)/faces-128 --minutes $(MINUTES)
+
+$(VENV)/.forge: $(VENV)/.installed engines/train/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r engines/train/requirements.txt
+	touch $@
+
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "GAN Studio needs Python 3.11 or newer; this is %d.%d. Set PYTHON=/path/to/python3.11." % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.developer: $(VENV)/.installed tests/requirements.txt
+$(VENV)/.developer: $(VENV)/.installed tests/requirements.txt engines/train/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 

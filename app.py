@@ -14,7 +14,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--max-upload-mb", type=int, default=100, help="largest file a person may send")
     parser.add_argument("--auth", default=os.environ.get("GAN_STUDIO_AUTH"), metavar="USER:PASSWORD")
-    parser.add_argument("--own-models", action=switch, default=not spaces, help="people may add their own models")
+    parser.add_argument("--own-models", action=switch, help="people may add models (default: only on this machine)")
     parser.add_argument("--mcp", action=switch, default=True, help="serve the API to MCP clients as well")
     return parser.parse_args()
 
@@ -28,7 +28,9 @@ def main() -> None:
     from engines import Engines
     from studio import build_studio
 
-    page = build_studio(Engines(device=options.device, own_models=options.own_models))
+    alone = options.host in ("127.0.0.1", "localhost", "::1") and not options.share
+    own_models = alone if options.own_models is None else options.own_models
+    page = build_studio(Engines(device=options.device, own_models=own_models))
     flags = {"share": options.share, "auth": auth, "max_upload_mb": options.max_upload_mb, "mcp": options.mcp}
     launch(page, launch_options(options.host, options.port, **flags))
 
