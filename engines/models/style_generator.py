@@ -1,0 +1,180 @@
+"""A style-based generator (after Karras et al. 2019, 2020), shaped for two CPU cores: z -> w -> picture.
+
+Modulated convolutions are written as scale in, convolve, scale out, so that a CPU runs plain convolutions in
+channels_last; each level adds its own RGB to the enlarged RGB of the level below (the skip generator of StyleGAN2).
+Differences from StyleGAN2: the 4x4 input is a constant plus a linear picture of w (a constant alone leaves w too little
+say in the first hours of training), 2 mapping layers instead of 8, bilinear enlargement, one convolution at 4x4, no
+equalised learning rates, and narrow top levels. Tensors in, tensors out: no files, no devices.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GAIN = math.sqrt(2.0)  # keeps the variance through a leaky ReLU of slope 0.2, nearly
+
+
+@dataclass(frozen=True)
+class GeneratorOptions:
+    """The shape of a generator; what its card stores under `options`.
+
+    resolution: side of the picture, 4 times a power of two. z_dim, w_dim: latent sizes. mapping_layers: its depth.
+    channels: feature maps at 4, 8, 16 … pixels; as many entries as there are levels, or more (the rest is ignored).
+    """
+
+    resolution: int = 128
+    z_dim: int = 128
+    w_dim: int = 256
+    mapping_layers: int = 2
+    channels: tuple[int, ...] = (256, 256, 256, 128, 64, 32)
+
+    @property
+    def levels(self) -> int:
+        """How many levels there are from 4x4 to the full resolution."""
+        return int(math.log2(self.resolution)) - 1
+
+    @property
+    def num_ws(self) -> int:
+        """How many w a picture takes: one the 4x4 input, one a convolution, one an RGB layer."""
+        return 3 * self.levels
+
+
+class Mapping(nn.Module):
+    """z -> w: normalise, then fully connected layers, the last one linear so that w has no common offset.
+
+    w_avg is the running mean of w, the centre of truncation.
+    """
+
+    w_avg: Tensor
+
+    def __init__(self, options: GeneratorOptions) -> None:
+        super().__init__()
+        self.z_dim = options.z_dim
+        widths = [options.z_dim] + [options.w_dim] * options.mapping_layers
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, 0.2)  # the default would give everybody the same face
+            nn.init.zeros_(layer.bias)
+        self.register_buffer("w_avg", torch.zeros(options.w_dim))
+
+    def forward(self, z: Tensor, *, truncation_psi: float = 1.0) -> Tensor:
+        """z (N, z_dim), any length -> w (N, w_dim); truncation_psi < 1 draws w towards its mean."""
+        w = F.normalize(z, dim=1) * math.sqrt(self.z_dim)  # (N, z_dim), mean square 1
+        for index, layer in enumerate(self.layers):
+            w = layer(F.leaky_relu(w, 0.2) if index else w)  # (N, w_dim)
+        return w if truncation_psi == 1.0 else self.w_avg + truncation_psi * (w - self.w_avg)
+
+
+class ModulatedConv(nn.Module):
+    """A convolution whose input channels are scaled by a style of w, its output brought back to unit variance."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: int, w_dim: int, demodulate: bool = True
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(
+            torch.randn(out_channels, in_channels, kernel, kernel) / math.sqrt(in_channels) / kernel
+        )
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.affine = nn.Linear(w_dim, in_channels)
+        self.demodulate = demodulate
+        nn.init.normal_(self.affine.weight, 0.0, 0.5 / math.sqrt(w_dim))
+        nn.init.ones_(self.affine.bias)
+
+    def forward(self, x: Tensor, w: Tensor, *, gain: float = 1.0) -> Tensor:
+        """x (N, in, H, W) times gain, w (N, w_dim) -> (N, out, H, W)."""
+        style = self.affine(w).float()  # (N, in)
+        y = F.conv2d(x * (style * gain).to(x.dtype)[:, :, None, None], self.weight, padding=self.weight.shape[-1] // 2)
+        bias = self.bias.to(y.dtype)[None, :, None, None]  # (1, out, 1, 1)
+        if not self.demodulate:
+            return y + bias
+        energy = style.square() @ self.weight.float().square().sum((2, 3)).t()  # (N, out)
+        return torch.addcmul(bias, y, torch.rsqrt(energy + 1e-8).to(y.dtype)[:, :, None, None])
+
+
+class Level(nn.Module):
+    """One resolution: enlarge, one or two modulated convolutions with noise, and this level's RGB."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, w_dim: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        widths = [(in_channels, out_channels)] + ([] if first else [(out_channels, out_channels)])
+        self.convs = nn.ModuleList(ModulatedConv(i, o, kernel=3, w_dim=w_dim) for i, o in widths)
+        self.noise_strength = nn.Parameter(torch.zeros(len(widths)))
+        self.rgb = ModulatedConv(out_channels, 3, kernel=1, w_dim=w_dim, demodulate=False)
+        self.rgb.weight.data.mul_(0.2)
+
+    def forward(
+        self, x: Tensor, image: Tensor | None, ws: Tensor, *, noise: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """x (N, in, H, W), image (N, 3, H, W) or None, ws (N, convs + 1, w_dim) -> the same two, twice as large."""
+        if not self.first:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # (N, in, 2H, 2W)
+        for index, conv in enumerate(self.convs):
+            x = conv(x, ws[:, index], gain=1.0 if self.first else GAIN)  # (N, out, 2H, 2W)
+            if noise is not None:
+                grain = torch.randn(x.shape[0], 1, *x.shape[2:], generator=noise, device=x.device)
+                x = torch.addcmul(x, grain.to(x.dtype), self.noise_strength[index].to(x.dtype))
+            x = F.leaky_relu(x, 0.2)
+        rgb = self.rgb(x, ws[:, -1], gain=GAIN).float()  # (N, 3, 2H, 2W)
+        if image is None:
+            return x, rgb
+        return x, F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False) + rgb
+
+
+class StyleGenerator(nn.Module):
+    """The whole generator: `mapping` z -> w, `synthesis` ws -> picture in [-1, 1] (values may overshoot slightly)."""
+
+    def __init__(self, options: GeneratorOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.mapping = Mapping(options)
+        channels = options.channels[: options.levels]
+        if len(channels) < options.levels:
+            raise ValueError(f"{options.resolution} pixels need {options.levels} channel counts, got {len(channels)}")
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.input = nn.Linear(options.w_dim, channels[0] * 16, bias=False)
+        nn.init.normal_(self.input.weight, 0.0, 1 / math.sqrt(options.w_dim))
+        pairs = zip((channels[0], *channels), channels, strict=False)
+        self.levels = nn.ModuleList(
+            Level(i, o, w_dim=options.w_dim, first=index == 0) for index, (i, o) in enumerate(pairs)
+        )
+
+    def synthesis(self, ws: Tensor, *, noise: torch.Generator | None = None) -> Tensor:
+        """ws (N, num_ws, w_dim), or one w for all layers (N, w_dim) -> (N, 3, resolution, resolution).
+
+        noise: where the per-layer noise is drawn from; None leaves it out, so that the same ws give the same picture.
+        """
+        if ws.dim() == 2:
+            ws = ws[:, None].expand(-1, self.options.num_ws, -1)  # (N, num_ws, w_dim)
+        x = self.const + self.input(ws[:, 0]).unflatten(1, self.const.shape[1:])  # (N, C, 4, 4)
+        x = x.contiguous(memory_format=torch.channels_last)
+        image: Tensor | None = None
+        start = 1
+        for level in self.levels:
+            stop = start + len(level.convs) + 1
+            x, image = level(x, image, ws[:, start:stop], noise=noise)
+            start = stop
+        assert image is not None  # there is always a 4x4 level
+        return image
+
+    def forward(self, z: Tensor, *, truncation_psi: float = 1.0, noise: torch.Generator | None = None) -> Tensor:
+        """z (N, z_dim) -> (N, 3, resolution, resolution) in about [-1, 1]."""
+        return self.synthesis(self.mapping(z, truncation_psi=truncation_psi), noise=noise)
+
+
+def build(
+    *,
+    resolution: int,
+    z_dim: int,
+    w_dim: int,
+    mapping_layers: int,
+    channels: Sequence[int],
+) -> StyleGenerator:
+    """The generator that a card's options describe, with random weights."""
+    return StyleGenerator(GeneratorOptions(resolution, z_dim, w_dim, mapping_layers, tuple(channels)))

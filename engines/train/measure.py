@@ -1,0 +1,98 @@
+"""Figures of a face generator on pictures it was not trained on: python -m engines.train.measure CARD --data ZIP …
+
+Prints one line of JSON: Fréchet and kernel distance (metrics.py; not Inception-FID) of as many generated as held-out
+pictures, the same distances of training pictures (the best a generator of that set can hope for), and, with --sheet, a
+picture of 16 faces above their nearest training pictures.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engines.core.card import read_card
+from engines.core.errors import StudioError
+from engines.core.network import build_module
+from engines.core.weights import read_tensors
+from engines.models.style_generator import StyleGenerator
+from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes
+from engines.train.metrics import frechet_distance, kernel_distance, lite2_features
+
+NEIGHBOURS = 16
+
+
+def load_generator(card_path: Path) -> StyleGenerator:
+    """The generator of a card whose weights lie beside it. CardError if they do not fit."""
+    card = read_card(card_path)
+    net = build_module(card, read_tensors(card.folder / card.source.files[0].file))
+    if not isinstance(net, StyleGenerator):
+        raise StudioError(f"{card.title} is no face generator. Name the card of one.")
+    return net
+
+
+@torch.no_grad()
+def generate(net: StyleGenerator, count: int, *, seed: int, truncation_psi: float = 1.0) -> Tensor:
+    """Pictures from normal z, with per-layer noise, uint8 (count, 3, R, R); the same for the same seed, in float32."""
+    rng = torch.Generator().manual_seed(seed)
+    chunks = []
+    for start in range(0, count, 40):
+        z = torch.randn(min(40, count - start), net.options.z_dim, generator=rng)
+        chunks.append(to_bytes(net(z, truncation_psi=truncation_psi, noise=rng)))
+    return torch.cat(chunks)
+
+
+def measure(net: StyleGenerator, training: Pictures, held_out: Pictures, *, seed: int = 2) -> dict[str, float]:
+    """The distances; `…_training` are those of training pictures from the held-out ones, at the same count."""
+    count = len(held_out)
+    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:count]
+    real = lite2_features(held_out.images)
+    figures: dict[str, float] = {"count": count}
+    for name, images in (("", generate(net, count, seed=seed)), ("_training", training.images[order])):
+        features = lite2_features(images)
+        figures[f"frechet_lite2{name}"] = round(frechet_distance(features, real), 2)
+        figures[f"kernel_lite2{name}"] = round(kernel_distance(features, real), 5)
+    return figures
+
+
+def nearest(images: Tensor, training: Tensor) -> Tensor:
+    """Of each picture the training picture, or its mirror image, whose lite2 features are nearest by cosine."""
+    both = torch.cat([training, training.flip(-1)])
+    ours, theirs = lite2_features(images), lite2_features(both)
+    cosine = torch.nn.functional.normalize(ours, dim=1) @ torch.nn.functional.normalize(theirs, dim=1).t()  # (N, M)
+    return both[cosine.argmax(1)]
+
+
+def sheet_with_neighbours(images: Tensor, training: Tensor) -> Image.Image:
+    """Two rows of half the pictures each, every row above the nearest training pictures of its own."""
+    rows = [batch.chunk(2) for batch in (images, nearest(images, training))]
+    return contact_sheet(torch.cat([rows[0][0], rows[1][0], rows[0][1], rows[1][1]]), columns=len(images) // 2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure one card; the exit code is 1 after an error whose sentence goes to stderr."""
+    parser = argparse.ArgumentParser(prog="python -m engines.train.measure", description=__doc__)
+    parser.add_argument("card", type=Path)
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="ZIP")
+    parser.add_argument("--hold-out", type=int, default=400, help="pictures of the first archive (default 400)")
+    parser.add_argument("--sheet", type=Path, help="where to write the sheet of nearest training pictures")
+    given = parser.parse_args(arguments)
+    try:
+        net = load_generator(given.card)
+        pictures = load_pictures(given.data, resolution=net.options.resolution)
+        training, held_out = pictures.split(given.hold_out, prefix=f"{given.data[0].stem}/")
+        print(json.dumps(measure(net, training, held_out)))
+        if given.sheet:
+            sheet_with_neighbours(generate(net, NEIGHBOURS, seed=0), training.images).save(given.sheet)
+    except StudioError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
