@@ -7,7 +7,7 @@ PORT ?= 7860
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: run test check format bench setup clean train-faces
+.PHONY: run test check format bench setup clean
 
 run: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -29,12 +29,13 @@ format: $(VENV)/.developer
 bench: $(VENV)/.developer
 	$(BIN)/python -m tests.bench.super_resolution
 
-# DATA: the zip archives to train on, see engines/train/README.md; RUN: the run folder; MINUTES: the time budget.
+# make train-faces, train-… (any recipe of engines/train/recipes). DATA: the folder with the archives, see
+# engines/train/README.md; RUN: where run folders go; MINUTES: the time budget.
 DATA ?= ../shared/data
 RUN ?= runs
 MINUTES ?= 60
-train-faces: $(VENV)/.forge
-	$(BIN)/python -m engines.train faces --data $(DATA)/faces_synthetic_256.zip --run $(RUN)/faces-128 --minutes $(MINUTES)
+train-%: $(VENV)/.forge
+	$(BIN)/python -m engines.train $* --data $(DATA) --run $(RUN)/$* --minutes $(MINUTES)
 
 $(VENV)/.forge: $(VENV)/.installed engines/train/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r engines/train/requirements.txt

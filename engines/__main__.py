@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import Engines, find_engines
-from engines.core.engine import Batch, Command, Failure
+from engines.core.engine import Batch, Command, Failure, Task
 from engines.core.errors import Cancelled, OptionError, StudioError
 from engines.core.files import edit_file, plan
 from engines.core.job import Fact, Job, Progress, facts_line
@@ -37,7 +37,15 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "recipe":
             print(read_recipe(args.file).to_json())
             return 0
-        return _edit(commands[args.command], args)
+        command = commands[args.command]
+        if isinstance(command, Task):
+            batch = command.run(args, lambda name: _watched(args, name))
+            for facts in batch.done if not args.json else ():
+                _say(facts)
+            for failure in batch.failures:
+                print(f"{failure.file}: {failure.reason}", file=sys.stderr)
+            return _close(batch, folder=len(batch.done) + len(batch.failures) > 1, as_json=args.json)
+        return _edit(command, args)
     except StudioError as error:
         print(error, file=sys.stderr)
         return 1
@@ -52,13 +60,14 @@ def _device_of(argv: list[str]) -> str:
     return str(early.parse_known_args(argv)[0].device)
 
 
-def _parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+def _parser(commands: Mapping[str, Command | Task]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engines", description="GAN Studio on the command line.")
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in commands.values():
         verb = verbs.add_parser(command.name, help=command.help, description=command.help)
-        verb.add_argument("source", metavar="IN", type=Path, help="a picture or a folder of pictures")
-        verb.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder (names are kept)")
+        if isinstance(command, Command):
+            verb.add_argument("source", metavar="IN", type=Path, help="a picture or a folder of pictures")
+            verb.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder (names are kept)")
         command.arguments(verb)
         _common(verb)
     models = verbs.add_parser("models", help="list the models")
@@ -84,7 +93,7 @@ def _edit(command: Command, args: argparse.Namespace) -> int:
         return 2
     batch = Batch()
     for source, target in pairs:
-        job = Job(None if args.json or not sys.stderr.isatty() else _Line(source.name))
+        job = _watched(args, source.name)
         try:
             start = time.perf_counter()
             edit_file(
@@ -103,10 +112,21 @@ def _edit(command: Command, args: argparse.Namespace) -> int:
         facts["total_seconds"] = round(time.perf_counter() - start, 3)
         batch.done.append(facts)
         if not args.json:
-            print(f"{target}  {facts['width']}x{facts['height']}  {facts_line(facts)}")
-            if facts["note"]:
-                print(facts["note"])
+            _say(facts)
     return _close(batch, folder=args.source.is_dir(), as_json=args.json)
+
+
+def _watched(args: argparse.Namespace, name: str) -> Job:
+    """A job whose progress is a line on the terminal, if there is one and it is not kept for JSON."""
+    return Job(None if args.json or not sys.stderr.isatty() else _Line(name))
+
+
+def _say(facts: Mapping[str, Fact]) -> None:
+    """What became of one file, for people."""
+    size = f"{facts['width']}x{facts['height']}  " if "width" in facts else ""
+    print(f"{facts['file']}  {size}{facts_line(dict(facts))}")
+    if facts.get("note"):
+        print(facts["note"])
 
 
 def _close(batch: Batch, *, folder: bool, as_json: bool) -> int:

@@ -12,12 +12,14 @@ from typing import Any
 from engines.core.errors import CardError
 
 SOURCES = ("bundled", "package", "hub", "own")
-ROLES = ("weights", "structure", "denoise")
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of a model. role: weights; structure (ncnn's .param); denoise (the twin that removes less noise)."""
+    """One file of a model.
+
+    role: weights; structure (ncnn's .param); denoise (the twin that removes less noise); or a word its engine knows.
+    """
 
     file: str
     sha256: str
@@ -139,8 +141,8 @@ def _check(card: ModelCard) -> None:
     if card.source.kind == "hub" and not re.fullmatch(r"[0-9a-f]{40}", card.source.revision):
         raise ValueError("a hub card pins a revision of 40 hexadecimal digits")
     for file in card.source.files:
-        if file.role not in ROLES:
-            raise ValueError(f'a file\'s role is one of {", ".join(ROLES)}, not "{file.role}"')
+        if not re.fullmatch(r"[a-z_]+", file.role):
+            raise ValueError(f'a file\'s role is a word in small letters, not "{file.role}"')
         if Path(file.file).is_absolute() or ".." in Path(file.file).parts:
             raise ValueError(f'"{file.file}" points outside the model\'s folder')
         if not re.fullmatch(r"[0-9a-f]{64}", file.sha256):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -40,24 +40,6 @@ class Command:
     edit: Callable[[Pixels, Mapping[str, Fact], Job], Pixels]
 
 
-class Engine(ABC):
-    """Base of all engines. `name` is the module's name and what cards call their engine."""
-
-    name: ClassVar[str]
-
-    def __init__(self, catalogue: Catalogue, residency: Residency) -> None:
-        self.catalogue = catalogue
-        self.residency = residency
-
-    @abstractmethod
-    def examples(self) -> Iterator[Example]:
-        """The smallest valid call of each verb."""
-
-    def commands(self) -> list[Command]:
-        """What this engine adds to the command line."""
-        return []
-
-
 @dataclass(frozen=True)
 class Failure:
     """One file of a batch that did not work, and the sentence why."""
@@ -72,3 +54,36 @@ class Batch:
 
     done: list[dict[str, Fact]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A verb on the command line that is not picture in, picture out: its own arguments, its own files.
+
+    arguments: adds all of them to a parser (--json and --device are there).  run(args, watch) does it and tells what
+    became of each file; `watch(name)` gives a job that shows its progress.  It lists StudioErrors of single files as
+    failures and lets those of the whole command rise.
+    """
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Callable[[str], Job]], Batch]
+
+
+class Engine(ABC):
+    """Base of all engines. `name` is the module's name and what cards call their engine."""
+
+    name: ClassVar[str]
+
+    def __init__(self, catalogue: Catalogue, residency: Residency) -> None:
+        self.catalogue = catalogue
+        self.residency = residency
+
+    @abstractmethod
+    def examples(self) -> Iterator[Example]:
+        """The smallest valid call of each verb."""
+
+    def commands(self) -> Sequence[Command | Task]:
+        """What this engine adds to the command line."""
+        return []

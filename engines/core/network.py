@@ -1,4 +1,4 @@
-"""A loaded network: float32 tensors in [0, 1] in and out, whatever number format it runs in, interruptible inside."""
+"""A loaded network: float32 tensors in and out, whatever number format it runs in, interruptible inside."""
 
 from __future__ import annotations
 
@@ -66,10 +66,12 @@ def recognise(state: StateDict) -> Any:
 
 
 class Network:
-    """A network resident on a device.
+    """A network resident on a device. Several threads may call it: what belongs to one call is kept per thread.
 
-    Called with float32 (N, 3, H, W) in [0, 1] it returns float32 (N, 3, H*scale, W*scale), not clamped. Several
-    threads may call it: what belongs to one call is kept per thread.
+    Most turn pictures into pictures: called with float32 (N, 3, H, W) in [0, 1] they return float32
+    (N, 3, H*scale, W*scale), not clamped. A module that does something else says so by a method
+    `probe() -> tuple of tensors`, inputs it can be tried with: it takes float32 tensors as they are, any number of
+    them, gives its float32 tensor as it is, and its card's input_range and scale mean nothing here.
     """
 
     def __init__(self, card: ModelCard, module: nn.Module, device: Device, *, precision: str = "auto") -> None:
@@ -78,6 +80,7 @@ class Network:
         self.device = device
         self.error = 0.0  # mean distance from float32 on the probe, in 1/255
         self._module = module.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._plain = hasattr(module, "probe")
         self._call = threading.local()
         self._first, self._layers = self._order()
         for layer in self._leaves():
@@ -90,35 +93,48 @@ class Network:
             self._lower(str(wanted), forced=precision != "auto")
         self.bytes = sum(t.numel() * t.element_size() for t in [*module.parameters(), *module.buffers()])
 
-    def __call__(self, x: Tensor, breathe: Callable[[float], None] | None = None) -> Tensor:
-        """`breathe(fraction)` is called every few ms between layers; it may raise to abandon the forward."""
-        low, high = self.card.input_range
+    def __call__(
+        self, *inputs: Tensor, breathe: Callable[[float], None] | None = None, method: str = "forward"
+    ) -> Tensor:
+        """`breathe(fraction)` is called every few ms between layers; it may raise to abandon the forward.
+
+        method: which of the module's methods to call, for modules that have several (a generator's `synthesis`).
+        """
+        low, high = (0.0, 1.0) if self._plain else self.card.input_range
         call = self._call
         call.done, call.looked, call.breathe = 0, time.monotonic(), breathe
+        run = self._module if method == "forward" else getattr(self._module, method)
         with torch.inference_mode():
-            x = x.to(self.device.torch_device, memory_format=torch.channels_last)  # (N, 3, H, W)
-            y = self._module(x if (low, high) == (0.0, 1.0) else x * (high - low) + low)
-            y = y.float()
+            moved = [self._moved(x) for x in inputs]
+            y = run(*(x if (low, high) == (0.0, 1.0) else x * (high - low) + low for x in moved)).float()
             result: Tensor = y if (low, high) == (0.0, 1.0) else (y - low) / (high - low)
             return result
+
+    def _moved(self, x: Tensor) -> Tensor:
+        """An input on the network's device; pictures in the memory order in which convolutions are fast."""
+        x = x.to(self.device.torch_device)
+        return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
     def _leaves(self) -> list[nn.Module]:
         return [m for m in self._module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
 
-    def _probe(self) -> Tensor:
-        """A fixed (1, 3, 48, 48) picture with what photographs have: slopes, edges, a little grain."""
+    def _probe(self) -> tuple[Tensor, ...]:
+        """What the network is tried with: its own probe, or a fixed (1, 3, 48, 48) picture of slopes, edges, grain."""
+        if self._plain:
+            own: tuple[Tensor, ...] = self._module.probe()
+            return own
         ramp = torch.linspace(0, 1, 48)
         slopes = torch.stack([ramp[None].expand(48, 48), ramp[:, None].expand(48, 48), 1 - ramp[None].expand(48, 48)])
         disc = ((ramp[None] - 0.4) ** 2 + (ramp[:, None] - 0.5) ** 2 < 0.06).float()
         grain = torch.rand(3, 48, 48, generator=torch.Generator().manual_seed(1))
-        return (0.55 * slopes + 0.4 * disc + 0.05 * grain)[None].to(self.device.torch_device)
+        return ((0.55 * slopes + 0.4 * disc + 0.05 * grain)[None],)
 
     def _order(self) -> tuple[nn.Module | None, int]:
         """The layer with weights that runs first, and how many run; also proves that the network runs."""
         order: list[nn.Module] = []
         hooks = [leaf.register_forward_pre_hook(lambda module, _: order.append(module)) for leaf in self._leaves()]
         try:
-            self._reference = self(self._probe())
+            self._reference = self(*self._probe())
         except (RuntimeError, TypeError, ValueError) as error:
             raise CardError(
                 f"{self.card.title} cannot process a picture: its network and its card disagree."
@@ -139,7 +155,7 @@ class Network:
             hooks.append(self._first.register_forward_hook(lambda _m, _i, out: out.to(dtype)))
         ok = False
         with suppress(RuntimeError, TypeError, ValueError):
-            distance = (self(self._probe()).clamp(0, 1) - self._reference.clamp(0, 1)).abs() * 255
+            distance = (self._unit(self(*self._probe())) - self._unit(self._reference)).abs() * 255
             self.error = float(distance.mean())
             ok = self.error <= MEAN_ERROR and float(distance.flatten().quantile(0.999)) <= MOST_ERROR
         if ok or forced:
@@ -149,6 +165,13 @@ class Network:
                 hook.remove()
             self._module.float().load_state_dict(state)
         del self._reference
+
+    def _unit(self, y: Tensor) -> Tensor:
+        """An output as numbers in [0, 1]: pictures clamped, anything else in parts of the range it has on the probe."""
+        if not self._plain:
+            return y.clamp(0, 1)
+        low, high = self._reference.min(), self._reference.max()
+        return (y - low) / (high - low).clamp_min(1e-6)
 
     def _in_strips(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """A convolution on the CPU; one that would take long goes in strips of rows, so that it can be interrupted."""

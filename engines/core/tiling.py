@@ -124,7 +124,7 @@ class Forward:
                 progress(fraction)
 
         with self.residency.turn(self.job):
-            y = self.network(x, breathe)[..., : height * scale, : width * scale].cpu()
+            y = self.network(x, breathe=breathe)[..., : height * scale, : width * scale].cpu()
         self.passes += 1
         return y
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from engines.core.errors import StudioError
+from engines.core.errors import DatasetError, StudioError
 from engines.train import recipes
 from engines.train.loop import Schedule, choose_machine, options_record, train
 from engines.train.runs import RunFolder
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
             nargs="+",
             type=Path,
             metavar="ZIP",
-            help="archives of pictures (needed at the first start)",
+            help=f"archives of pictures, or the folder that holds {', '.join(recipe.DATA)} (needed at the first start)",
         )
         sub.add_argument(
             "--run",
@@ -82,6 +82,20 @@ def chosen(kind: type[T], given: dict[str, Any], stored: dict[str, Any]) -> T:
     return kind(**values)
 
 
+def archives(given: Sequence[Path], known: Sequence[str]) -> list[Path]:
+    """The archives that were named; a folder stands for those of the recipe's own that lie in it.
+
+    DatasetError if a folder holds none of them.
+    """
+    named: list[Path] = []
+    for path in given:
+        found = [path / name for name in known if (path / name).is_file()] if path.is_dir() else [path]
+        if not found:
+            raise DatasetError(f"{path} holds none of {', '.join(known)}. Name the archives themselves.")
+        named += found
+    return named
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; the exit code is 0 however the run ended in order, 1 after an error whose sentence goes to stderr."""
     given = vars(parser().parse_args(arguments))
@@ -91,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if stored and stored["recipe"] != given["recipe"]:
             raise StudioError(f"{folder.path} belongs to the recipe {stored['recipe']}. Name another folder.")
         recipe = recipes.find(given["recipe"])
-        data = given["data"] or [Path(path) for path in stored.get("data", [])]
+        data = archives(given["data"] or [Path(path) for path in stored.get("data", [])], recipe.DATA)
         options = chosen(recipe.Options, given, stored.get("options", {}))
         seed = stored.get("seed", 0) if given["seed"] is None else given["seed"]
         machine = choose_machine(given["device"], given["precision"], seed=seed)

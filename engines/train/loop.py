@@ -82,6 +82,7 @@ class Recipe(Protocol):
     """What a module of `engines/train/recipes` offers."""
 
     HELP: str  # one line for the command line
+    DATA: tuple[str, ...]  # names of the archives the shipped weights were trained on
     Options: type[Any]  # a frozen dataclass; each field becomes an option of the command line
 
     def build(self, data: Sequence[Path], options: Any, machine: Machine) -> Trainee:

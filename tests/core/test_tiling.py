@@ -74,7 +74,7 @@ class Full:
             self.failed += 1
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
         self.sizes.append((x.shape[-2], x.shape[-1]))
-        return self.network(x, breathe)  # type: ignore[operator, no-any-return]
+        return self.network(x, breathe=breathe)  # type: ignore[operator, no-any-return]
 
 
 def test_out_of_memory_halves_the_tile_and_redoes_only_it(engines: Engines, kitten: NDArray[np.uint8]) -> None:

@@ -31,6 +31,7 @@ from engines.train.optim import adam, load_optimizer_state, optimizer_state
 from engines.train.runs import Parts
 
 HELP = "faces that do not exist, from aligned pictures of faces"
+DATA = ("faces_synthetic_256.zip",)
 NETWORKS = ("G", "G_ema", "D")
 
 
