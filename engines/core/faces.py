@@ -219,7 +219,7 @@ def _dlib() -> tuple[Any, Any, Any]:
     """Detector, 5 landmarks and identity network, loaded once."""
     import dlib
 
-    folder = _models()
+    folder = model_folder()
     return (
         dlib.get_frontal_face_detector(),
         dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat")),
@@ -227,7 +227,7 @@ def _dlib() -> tuple[Any, Any, Any]:
     )
 
 
-def _models() -> Path:
+def model_folder() -> Path:
     """Where the package keeps dlib's files. CardError says what to install."""
     spec = importlib.util.find_spec("face_recognition_models")  # finds the folder without running the package's code
     for folder in (spec.submodule_search_locations or []) if spec else []:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 GAIN = math.sqrt(2.0)  # keeps the variance through a leaky ReLU of slope 0.2, nearly
+_FIRST_TUNED = 3  # the level, 4x4 being 0, from which a single person's tuning may change weights
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class GeneratorOptions:
         return 3 * self.levels
 
 
+class Dense(nn.Linear):
+    """A linear layer that computes in float32 whatever format its weights are kept in: a slider's small step in w
+    must not be rounded away, and these layers cost nothing beside the convolutions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, in) -> float32 (N, out)."""
+        return F.linear(x.float(), self.weight.float(), None if self.bias is None else self.bias.float())
+
+
 class Mapping(nn.Module):
     """z -> w: normalise, then fully connected layers, the last one linear so that w has no common offset.
 
@@ -56,7 +66,7 @@ class Mapping(nn.Module):
         super().__init__()
         self.z_dim = options.z_dim
         widths = [options.z_dim] + [options.w_dim] * options.mapping_layers
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
+        self.layers = nn.ModuleList(Dense(i, o) for i, o in pairwise(widths))
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, 0.2)  # the default would give everybody the same face
             nn.init.zeros_(layer.bias)
@@ -81,19 +91,20 @@ class ModulatedConv(nn.Module):
             torch.randn(out_channels, in_channels, kernel, kernel) / math.sqrt(in_channels) / kernel
         )
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.affine = nn.Linear(w_dim, in_channels)
+        self.affine = Dense(w_dim, in_channels)
         self.demodulate = demodulate
         nn.init.normal_(self.affine.weight, 0.0, 0.5 / math.sqrt(w_dim))
         nn.init.ones_(self.affine.bias)
 
-    def forward(self, x: Tensor, w: Tensor, *, gain: float = 1.0) -> Tensor:
-        """x (N, in, H, W) times gain, w (N, w_dim) -> (N, out, H, W)."""
+    def forward(self, x: Tensor, w: Tensor, *, gain: float = 1.0, delta: Tensor | None = None) -> Tensor:
+        """x (N, in, H, W) times gain, w (N, w_dim) -> (N, out, H, W).  delta: added to the weight for this call."""
         style = self.affine(w).float()  # (N, in)
-        y = F.conv2d(x * (style * gain).to(x.dtype)[:, :, None, None], self.weight, padding=self.weight.shape[-1] // 2)
+        weight = self.weight if delta is None else self.weight + delta.to(self.weight.dtype)
+        y = F.conv2d(x * (style * gain).to(x.dtype)[:, :, None, None], weight, padding=weight.shape[-1] // 2)
         bias = self.bias.to(y.dtype)[None, :, None, None]  # (1, out, 1, 1)
         if not self.demodulate:
             return y + bias
-        energy = style.square() @ self.weight.float().square().sum((2, 3)).t()  # (N, out)
+        energy = style.square() @ weight.float().square().sum((2, 3)).t()  # (N, out)
         return torch.addcmul(bias, y, torch.rsqrt(energy + 1e-8).to(y.dtype)[:, :, None, None])
 
 
@@ -110,18 +121,27 @@ class Level(nn.Module):
         self.rgb.weight.data.mul_(0.2)
 
     def forward(
-        self, x: Tensor, image: Tensor | None, ws: Tensor, *, noise: torch.Generator | None
+        self,
+        x: Tensor,
+        image: Tensor | None,
+        ws: Tensor,
+        *,
+        noise: torch.Generator | None,
+        deltas: Sequence[Tensor | None] = (None, None, None),
     ) -> tuple[Tensor, Tensor]:
-        """x (N, in, H, W), image (N, 3, H, W) or None, ws (N, convs + 1, w_dim) -> the same two, twice as large."""
+        """x (N, in, H, W), image (N, 3, H, W) or None, ws (N, convs + 1, w_dim) -> the same two, twice as large.
+
+        deltas: added to the weights of the convolutions and of the RGB layer, in that order.
+        """
         if not self.first:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # (N, in, 2H, 2W)
         for index, conv in enumerate(self.convs):
-            x = conv(x, ws[:, index], gain=1.0 if self.first else GAIN)  # (N, out, 2H, 2W)
+            x = conv(x, ws[:, index], gain=1.0 if self.first else GAIN, delta=deltas[index])  # (N, out, 2H, 2W)
             if noise is not None:
                 grain = torch.randn(x.shape[0], 1, *x.shape[2:], generator=noise, device=x.device)
                 x = torch.addcmul(x, grain.to(x.dtype), self.noise_strength[index].to(x.dtype))
             x = F.leaky_relu(x, 0.2)
-        rgb = self.rgb(x, ws[:, -1], gain=GAIN).float()  # (N, 3, 2H, 2W)
+        rgb = self.rgb(x, ws[:, -1], gain=GAIN, delta=deltas[len(self.convs)]).float()  # (N, 3, 2H, 2W)
         if image is None:
             return x, rgb
         return x, F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False) + rgb
@@ -138,27 +158,59 @@ class StyleGenerator(nn.Module):
         if len(channels) < options.levels:
             raise ValueError(f"{options.resolution} pixels need {options.levels} channel counts, got {len(channels)}")
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
-        self.input = nn.Linear(options.w_dim, channels[0] * 16, bias=False)
+        self.input = Dense(options.w_dim, channels[0] * 16, bias=False)
         nn.init.normal_(self.input.weight, 0.0, 1 / math.sqrt(options.w_dim))
         pairs = zip((channels[0], *channels), channels, strict=False)
         self.levels = nn.ModuleList(
             Level(i, o, w_dim=options.w_dim, first=index == 0) for index, (i, o) in enumerate(pairs)
         )
 
-    def synthesis(self, ws: Tensor, *, noise: torch.Generator | None = None) -> Tensor:
+    def centre(self, like: Tensor) -> Tensor:
+        """w_avg for as many pictures as `like` has rows, (N, w_dim)."""
+        return self.mapping.w_avg.float().expand(like.shape[0], -1)
+
+    def tunable(self) -> list[torch.Size]:
+        """Shapes of what `tuned_synthesis` takes: the convolutions and RGB layers of the levels from 32 pixels up."""
+        return [conv.weight.shape for level in self.levels[_FIRST_TUNED:] for conv in [*level.convs, level.rgb]]
+
+    def tuned_synthesis(self, ws: Tensor, *deltas: Tensor) -> Tensor:
+        """`synthesis` with something added to the weights that `tunable` lists, for this call alone.
+
+        So one person's pivotal tuning (Roich et al. 2021) travels as inputs, and the shared weights stay as they are.
+        """
+        rest = iter(deltas)
+        parts: list[Sequence[Tensor | None]] = [
+            [next(rest, None) if index >= _FIRST_TUNED else None for _ in [*level.convs, level.rgb]]
+            for index, level in enumerate(self.levels)
+        ]
+        return self.synthesis(ws, deltas=parts)
+
+    def probe(self) -> tuple[Tensor]:
+        """A fixed z, for whoever wants to try the network: it is no picture-to-picture one."""
+        return (torch.randn(1, self.options.z_dim, generator=torch.Generator().manual_seed(0)),)
+
+    def synthesis(
+        self,
+        ws: Tensor,
+        *,
+        noise: torch.Generator | None = None,
+        deltas: Sequence[Sequence[Tensor | None]] | None = None,
+    ) -> Tensor:
         """ws (N, num_ws, w_dim), or one w for all layers (N, w_dim) -> (N, 3, resolution, resolution).
 
         noise: where the per-layer noise is drawn from; None leaves it out, so that the same ws give the same picture.
+        deltas: for each level, what is added to its weights (see `Level`); None adds nothing.
         """
         if ws.dim() == 2:
             ws = ws[:, None].expand(-1, self.options.num_ws, -1)  # (N, num_ws, w_dim)
         x = self.const + self.input(ws[:, 0]).unflatten(1, self.const.shape[1:])  # (N, C, 4, 4)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.to(self.const.dtype).contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         start = 1
-        for level in self.levels:
+        for index, level in enumerate(self.levels):
             stop = start + len(level.convs) + 1
-            x, image = level(x, image, ws[:, start:stop], noise=noise)
+            extra = {} if deltas is None else {"deltas": deltas[index]}
+            x, image = level(x, image, ws[:, start:stop], noise=noise, **extra)
             start = stop
         assert image is not None  # there is always a 4x4 level
         return image

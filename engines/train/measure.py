@@ -1,8 +1,9 @@
 """Figures of a face generator on pictures it was not trained on: python -m engines.train.measure CARD --data ZIP …
 
 Prints one line of JSON: Fréchet and kernel distance (metrics.py; not Inception-FID) of as many generated as held-out
-pictures, the same distances of training pictures (the best a generator of that set can hope for), and, with --sheet, a
-picture of 16 faces above their nearest training pictures.
+pictures, and the same distances of training pictures (the best a generator of that set can hope for). With --sheets also
+pictures to look at: a hundred faces at truncation 1 and at 0.7, faces turning into one another, and 16 faces above their
+nearest training pictures.
 """
 
 import argparse
@@ -73,21 +74,43 @@ def sheet_with_neighbours(images: Tensor, training: Tensor) -> Image.Image:
     return contact_sheet(torch.cat([rows[0][0], rows[1][0], rows[0][1], rows[1][1]]), columns=len(images) // 2)
 
 
+@torch.no_grad()
+def interpolation(net: StyleGenerator, *, rows: int = 4, columns: int = 10, seed: int = 5) -> Tensor:
+    """Rows of faces on the straight way in W from one person to another at truncation 0.7, (rows * columns, 3, R, R)."""
+    rng = torch.Generator().manual_seed(seed)
+    ends = net.mapping(torch.randn(2 * rows, net.options.z_dim, generator=rng), truncation_psi=0.7)
+    way = torch.linspace(0, 1, columns)[:, None]
+    return torch.cat([to_bytes(net.synthesis(torch.lerp(a, b, way))) for a, b in ends.reshape(rows, 2, -1)])
+
+
+def write_sheets(net: StyleGenerator, training: Tensor, folder: Path, *, name: str) -> None:
+    """The pictures to look at, as JPEG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sheets = {
+        "truncation-1": contact_sheet(generate(net, 100, seed=0), columns=10),
+        "truncation-0.7": contact_sheet(generate(net, 100, seed=1, truncation_psi=0.7), columns=10),
+        "interpolation": contact_sheet(interpolation(net), columns=10),
+        "nearest": sheet_with_neighbours(generate(net, NEIGHBOURS, seed=0), training),
+    }
+    for kind, sheet in sheets.items():
+        sheet.save(folder / f"{name}-{kind}.jpg", quality=88)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure one card; the exit code is 1 after an error whose sentence goes to stderr."""
     parser = argparse.ArgumentParser(prog="python -m engines.train.measure", description=__doc__)
     parser.add_argument("card", type=Path)
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="ZIP")
     parser.add_argument("--hold-out", type=int, default=400, help="pictures of the first archive (default 400)")
-    parser.add_argument("--sheet", type=Path, help="where to write the sheet of nearest training pictures")
+    parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
     given = parser.parse_args(arguments)
     try:
         net = load_generator(given.card)
         pictures = load_pictures(given.data, resolution=net.options.resolution)
         training, held_out = pictures.split(given.hold_out, prefix=f"{given.data[0].stem}/")
         print(json.dumps(measure(net, training, held_out)))
-        if given.sheet:
-            sheet_with_neighbours(generate(net, NEIGHBOURS, seed=0), training.images).save(given.sheet)
+        if given.sheets:
+            write_sheets(net, training.images, given.sheets, name=given.card.stem)
     except StudioError as error:
         print(error, file=sys.stderr)
         return 1

@@ -170,11 +170,13 @@ def test_a_card_can_be_measured(tmp_path, monkeypatch, capsys, two_steps):
     archive = tiny.write_archive(tmp_path / "p.zip", tiny.pictures(24, size=32))
     write_result(RunFolder(tmp_path), two_steps.card(), two_steps.result(), {}, seconds=1)
     command = [str(tmp_path / "card.toml"), "--data", str(archive), "--hold-out", "8"]
-    assert measure.main([*command, "--sheet", str(tmp_path / "near.png")]) == 0
+    assert measure.main([*command, "--sheets", str(tmp_path / "sheets")]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["count"] == 8 and figures["frechet_lite2"] > figures["frechet_lite2_training"] > 0
-    with Image.open(tmp_path / "near.png") as sheet:
-        assert sheet.size == (8 * 32, 4 * 32)
+    sizes = {"truncation-1": (320, 320), "truncation-0.7": (320, 320), "interpolation": (320, 128), "nearest": (256, 128)}
+    for kind, size in sizes.items():
+        with Image.open(next((tmp_path / "sheets").glob(f"*-{kind}.jpg"))) as sheet:
+            assert sheet.size == size
 
 
 def test_the_nearest_picture_of_a_training_picture_is_itself():

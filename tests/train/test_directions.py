@@ -1,0 +1,116 @@
+"""Latent directions: the algebra, and the whole search on a generator whose latents are known."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
+from engines.core.errors import StudioError
+from engines.train import directions
+from engines.train.directions import SLIDERS, Census, Slider, Trial, choose, regress, solve
+from engines.train.ship import ship
+
+
+class Flat(torch.nn.Module):
+    """A generator whose picture is a plain colour: the first three numbers of the mean of ws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from engines.models.style_generator import GeneratorOptions
+
+        self.options = GeneratorOptions(resolution=128, z_dim=6, w_dim=6, channels=(4,) * 6)
+
+    def mapping(self, z: torch.Tensor) -> torch.Tensor:
+        return z
+
+    def synthesis(self, ws: torch.Tensor, *, noise: object = None) -> torch.Tensor:
+        w = ws.mean(1) if ws.dim() == 3 else ws
+        return (0.2 * w[:, :3, None, None]).expand(-1, -1, 128, 128)
+
+
+class Reader:
+    """Scores that are the colours themselves: Smiling is red, Male is green plus half of red."""
+
+    names = ("Smiling", "Male")
+
+    def index(self, name: str) -> int:
+        return self.names.index(name)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        colour = images.mean((2, 3))
+        return torch.stack([colour[:, 0], colour[:, 1] + 0.5 * colour[:, 0]], 1)
+
+
+def people() -> Census:
+    w = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    scores = Reader()(Flat().synthesis(w))
+    return Census(w, torch.cat([scores, torch.full((400, 2), float("nan"))], 1), (*Reader.names, "yaw", "pitch"))
+
+
+def test_the_shortest_step_moves_one_score_and_no_other() -> None:
+    response = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(1))
+    step = solve(response, torch.eye(5), slack=0.0)
+    assert torch.allclose((response * step).sum((1, 2)), torch.tensor([1.0, 0.0, 0.0]), atol=1e-4)
+    loose = solve(response, torch.eye(5), slack=0.5)
+    assert loose.norm() < step.norm()
+
+
+def test_regression_finds_what_scores_respond_to() -> None:
+    found = regress(Census(people().w, people().scores[:, :2], Reader.names))
+    smile, male = found
+    assert smile[0] == pytest.approx(1.0, abs=0.05) and smile[1:].abs().max() < 0.05
+    assert male[1] / male[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_the_direction_of_a_smile_leaves_the_rest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directions, "HELD", Reader.names)
+    everyone = people()
+    trial = Trial(Flat(), Reader(), everyone, count=8, seed=0)  # type: ignore[arg-type]
+    slider = Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling")
+    everyone = Census(everyone.w, everyone.scores[:, :2], Reader.names)
+    by_w = regress(everyone)
+    tries = directions.candidates(slider, everyone, by_w, torch.zeros(2, 18, 6), 18)
+    method, layers, step = choose(slider, trial, [one for one in tries if one[0] == "regression"])
+    effect = trial.effect(step, posed=False)
+    assert float(effect[0]) == pytest.approx(1.0, abs=1e-3) and abs(float(effect[1])) < 0.05
+    assert method == "regression" and 0 <= layers[0] < layers[1] <= 18
+    with pytest.raises(StudioError, match="Nothing here moves smile"):
+        choose(slider, trial, [("regression", (0, 18), torch.zeros(18, 6))])
+
+
+def test_sliders_name_scores_that_are_held() -> None:
+    assert len({slider.name for slider in SLIDERS}) == len(SLIDERS) == 16
+    assert all(slider.score.lstrip("-") in directions.HELD for slider in SLIDERS)
+
+
+def test_shipping_copies_weights_card_and_extra_files(tmp_path) -> None:
+    run, into = tmp_path / "run", tmp_path / "models"
+    run.mkdir()
+    into.mkdir()
+    (run / "net.safetensors").write_bytes(b"net")
+    (run / "more.safetensors").write_bytes(b"more")
+    entry = WeightFile("net.safetensors", "0" * 64, 1)
+    card = ModelCard("net", "x", "Net", "Old.", "net", Source("own", (entry,)), "MIT", "nothing")
+    write_card(card, run / "card.toml")
+    shipped = ship(run, into, extra=[("directions", run / "more.safetensors")], about="New.")
+    again = read_card(into / "net.toml")
+    assert again == shipped and again.about == "New." and again.source.kind == "bundled"
+    assert [(file.role, file.bytes) for file in again.source.files] == [("weights", 3), ("directions", 4)]
+    assert (into / "more.safetensors").read_bytes() == b"more"
+
+
+def test_the_shipped_directions_say_what_was_measured() -> None:
+    path = next(
+        iter((directions.Path(__file__).parents[2] / "assets" / "models").glob("faces-*-directions.safetensors")), None
+    )
+    if path is None:
+        pytest.skip("no directions are shipped yet")
+    with safe_open(path, framework="pt") as file:
+        table, tensor = json.loads(file.metadata()["directions"]), file.get_tensor("directions")
+    assert len(table) == len(tensor) and tensor.isfinite().all()
+    for entry in table:
+        assert set(entry) == set(asdict(directions.Found(**entry)))
+        assert entry["low"] <= 0 <= entry["high"] and entry["identity"] <= directions.IDENTITY_BOUND + 0.05
