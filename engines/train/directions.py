@@ -25,7 +25,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -410,6 +411,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--strips", type=Path, help="folder for a strip of each direction")
     parser.add_argument("--count", type=int, default=12_000, help="people to make and read (default 12000)")
     parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
+    parser.add_argument("--census", type=Path, help="file that keeps what was read, so that a second run need not")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="sliders to look for; others in --out are kept")
     parser.add_argument("--faces", type=int, default=50, help="people on whom ranges are measured (default 50)")
     given = parser.parse_args(arguments)
     begun = time.monotonic()
@@ -418,6 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{time.monotonic() - begun:6.0f} s  {line}", flush=True)
 
     try:
+        before = read(given.out) if given.only and given.out.exists() else ([], [])
         net, reader = load_module(given.card, StyleGenerator), load_module(given.reader, FaceAttributes)
         found = find(
             net,
@@ -427,7 +431,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             faces=given.faces,
             say=say,
             strips=given.strips,
-            keep=lambda found, steps: write(given.out, found, steps),
+            sliders=[slider for slider in SLIDERS if not given.only or slider.name in given.only],
+            stored=given.census,
+            keep=lambda found, steps: write(given.out, *merged(before, found, steps)),
         )
     except StudioError as error:
         print(error, file=sys.stderr)
@@ -442,6 +448,22 @@ def write(path: Path, found: Sequence[Found], steps: Sequence[Tensor]) -> None:
     save_file({"directions": torch.stack(list(steps)).half()}, path, {"directions": table})
 
 
+def read(path: Path) -> tuple[list[Found], list[Tensor]]:
+    """What `write` wrote."""
+    with safe_open(path, framework="pt") as file:
+        table, tensors = json.loads(file.metadata()["directions"]), file.get_tensor("directions").float()
+    return [Found(**entry | {"layers": tuple(entry["layers"])}) for entry in table], list(tensors)
+
+
+def merged(
+    before: tuple[Sequence[Found], Sequence[Tensor]], found: Sequence[Found], steps: Sequence[Tensor]
+) -> tuple[list[Found], list[Tensor]]:
+    """Old directions with new ones in their places, in the order of SLIDERS."""
+    known = {one.name: (one, step) for one, step in [*zip(*before, strict=True), *zip(found, steps, strict=True)]}
+    order = [known[slider.name] for slider in SLIDERS if slider.name in known]
+    return [one for one, _ in order], [step for _, step in order]
+
+
 def find(
     net: StyleGenerator,
     reader: nn.Module,
@@ -452,12 +474,19 @@ def find(
     say: Callable[[str], None],
     strips: Path | None = None,
     sliders: Sequence[Slider] = SLIDERS,
+    stored: Path | None = None,
     keep: Callable[[Sequence[Found], Sequence[Tensor]], None] = lambda found, steps: None,
 ) -> list[Found]:
     """Every slider's direction and its figures, kept as they come; one that cannot be found is said and left out."""
     assert isinstance(reader, FaceAttributes)
     scores = Scores(reader)
-    people = census(net, scores, count=count, posed=posed, say=say)
+    if stored is not None and stored.exists():
+        kept = load_file(stored)
+        people = Census(kept["w"], kept["scores"], (*scores.names, *POSE))
+    else:
+        people = census(net, scores, count=count, posed=posed, say=say)
+        if stored is not None:
+            save_file({"w": people.w, "scores": people.scores}, stored)
     by_w, by_ws = regress(people), gradients(net, scores, people, count=min(96, count))
     say("responses known")
     tried, measured = (Trial(net, scores, people, count=n, seed=s) for n, s in ((min(16, faces), 21), (faces, 22)))

@@ -1,9 +1,9 @@
 """Figures of a face generator on pictures it was not trained on: python -m engines.train.measure CARD --data ZIP …
 
 Prints one line of JSON: Fréchet and kernel distance (metrics.py; not Inception-FID) of as many generated as held-out
-pictures, and the same distances of training pictures (the best a generator of that set can hope for). With --sheets also
-pictures to look at: a hundred faces at truncation 1 and at 0.7, faces turning into one another, and 16 faces above their
-nearest training pictures.
+pictures, and the same distances of training pictures (the best a generator of that set can hope for). With --sheets
+also pictures to look at: a hundred faces at truncation 1 and at 0.7, faces turning into one another, and 16 faces above
+their nearest training pictures.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def sheet_with_neighbours(images: Tensor, training: Tensor) -> Image.Image:
 
 @torch.no_grad()
 def interpolation(net: StyleGenerator, *, rows: int = 4, columns: int = 10, seed: int = 5) -> Tensor:
-    """Rows of faces on the straight way in W from one person to another at truncation 0.7, (rows * columns, 3, R, R)."""
+    """Rows of faces on the straight way in W between two people at truncation 0.7, (rows * columns, 3, R, R)."""
     rng = torch.Generator().manual_seed(seed)
     ends = net.mapping(torch.randn(2 * rows, net.options.z_dim, generator=rng), truncation_psi=0.7)
     way = torch.linspace(0, 1, columns)[:, None]

@@ -86,6 +86,23 @@ def test_sliders_name_scores_that_are_held() -> None:
     assert all(slider.score.lstrip("-") in directions.HELD for slider in SLIDERS)
 
 
+def test_new_directions_take_the_places_of_old_ones(tmp_path) -> None:
+    def found(name: str, high: float) -> directions.Found:
+        words = (name, name, "g", "l", "h", "Smiling")
+        return directions.Found(*words, -1.0, high, 1.0, 0.1, 0.1, "Male", 2.0, (0, 18), "gradient")
+
+    old = ([found("age", 1.0), found("yaw", 1.0)], [torch.zeros(18, 4), torch.ones(18, 4)])
+    directions.write(tmp_path / "d.safetensors", *old)
+    again = directions.read(tmp_path / "d.safetensors")
+    assert again[0] == old[0] and torch.equal(again[1][1], old[1][1])
+    names = directions.merged(again, [found("smile", 2.0), found("yaw", 3.0)], [torch.ones(18, 4) * 2] * 2)
+    assert [(one.name, one.high, float(step[0, 0])) for one, step in zip(*names, strict=True)] == [
+        ("smile", 2.0, 2.0),
+        ("age", 1.0, 0.0),
+        ("yaw", 3.0, 2.0),
+    ]
+
+
 def test_shipping_copies_weights_card_and_extra_files(tmp_path) -> None:
     run, into = tmp_path / "run", tmp_path / "models"
     run.mkdir()
