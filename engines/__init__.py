@@ -15,6 +15,9 @@ import pkgutil
 from pathlib import Path
 from typing import TypeVar
 
+# Read once, when torch is loaded. Threads that wait by spinning halve the speed of a machine that does anything else.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from engines.core import weights
 from engines.core.card import ModelCard
 from engines.core.catalogue import Catalogue

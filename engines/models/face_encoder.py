@@ -63,7 +63,7 @@ class FaceEncoder(nn.Module):
         )
 
     def offsets(self, squares: Tensor) -> tuple[Tensor, Tensor]:
-        """Aligned squares (N, 3, 128, 128) in [-1, 1] -> common offset (N, 1, w_dim), layers' own (N, num_ws, w_dim)."""
+        """Aligned squares (N, 3, 128, 128) in [-1, 1] -> common (N, 1, w_dim) and own (N, num_ws, w_dim) offsets."""
         shallow, middle, deep = self.trunk.features(squares, blocks=BLOCKS)
         parts = [head(feature) for head, feature in zip(self.heads, (deep, middle, shallow), strict=True)]
         return self.base(deep).float(), torch.cat(parts, 1).float()

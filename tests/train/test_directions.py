@@ -10,8 +10,10 @@ from safetensors import safe_open
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
 from engines.core.errors import StudioError
 from engines.train import directions
-from engines.train.directions import SLIDERS, Census, Slider, Trial, choose, regress, solve
+from engines.train.directions import choose
+from engines.train.responses import Census, Trial, regress, solve
 from engines.train.ship import ship
+from engines.train.sliders import HELD, SLIDERS, Found, Slider, merged, read, write
 
 
 class Flat(torch.nn.Module):
@@ -83,19 +85,19 @@ def test_the_direction_of_a_smile_leaves_the_rest_alone(monkeypatch: pytest.Monk
 
 def test_sliders_name_scores_that_are_held() -> None:
     assert len({slider.name for slider in SLIDERS}) == len(SLIDERS) == 16
-    assert all(slider.score.lstrip("-") in directions.HELD for slider in SLIDERS)
+    assert all(slider.score.lstrip("-") in HELD for slider in SLIDERS)
 
 
 def test_new_directions_take_the_places_of_old_ones(tmp_path) -> None:
-    def found(name: str, high: float) -> directions.Found:
+    def found(name: str, high: float) -> Found:
         words = (name, name, "g", "l", "h", "Smiling")
-        return directions.Found(*words, -1.0, high, 1.0, 0.1, 0.1, "Male", 2.0, (0, 18), "gradient")
+        return Found(*words, -1.0, high, 1.0, 0.1, 0.1, "Male", 2.0, (0, 18), "gradient")
 
     old = ([found("age", 1.0), found("yaw", 1.0)], [torch.zeros(18, 4), torch.ones(18, 4)])
-    directions.write(tmp_path / "d.safetensors", *old)
-    again = directions.read(tmp_path / "d.safetensors")
+    write(tmp_path / "d.safetensors", *old)
+    again = read(tmp_path / "d.safetensors")
     assert again[0] == old[0] and torch.equal(again[1][1], old[1][1])
-    names = directions.merged(again, [found("smile", 2.0), found("yaw", 3.0)], [torch.ones(18, 4) * 2] * 2)
+    names = merged(again, [found("smile", 2.0), found("yaw", 3.0)], [torch.ones(18, 4) * 2] * 2)
     assert [(one.name, one.high, float(step[0, 0])) for one, step in zip(*names, strict=True)] == [
         ("smile", 2.0, 2.0),
         ("age", 1.0, 0.0),
@@ -129,5 +131,5 @@ def test_the_shipped_directions_say_what_was_measured() -> None:
         table, tensor = json.loads(file.metadata()["directions"]), file.get_tensor("directions")
     assert len(table) == len(tensor) and tensor.isfinite().all()
     for entry in table:
-        assert set(entry) == set(asdict(directions.Found(**entry)))
+        assert set(entry) == set(asdict(Found(**entry)))
         assert entry["low"] <= 0 <= entry["high"] and entry["identity"] <= directions.IDENTITY_BOUND + 0.05

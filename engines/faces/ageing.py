@@ -1,0 +1,54 @@
+"""A slider in years: how far the age direction has to go until the estimator sees the age that is wished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.core.errors import OptionError
+
+YOUNGEST, OLDEST = 16.0, 90.0
+_LOOKS = 7  # slider values at which the age is estimated, spread over the range
+_CLOSE = 1.0  # years
+
+
+def wished(years: float) -> float:
+    """OptionError for an age no adult has."""
+    if not YOUNGEST <= years <= OLDEST:
+        raise OptionError(f"Ages go from {YOUNGEST:.0f} to {OLDEST:.0f} years here, not {years:g}. Choose one between.")
+    return float(years)
+
+
+Estimate = Callable[[list[float]], list[float]]  # slider values -> estimated ages of the edited face
+Curve = tuple[list[float], NDArray[np.float64]]  # slider values and the ages there, rising
+
+
+def curve(estimate: Estimate) -> Curve:
+    """One coarse look over the whole range of the age slider, made monotone."""
+    values = [float(value) for value in np.linspace(-1, 1, _LOOKS)]
+    return values, np.maximum.accumulate(estimate(values))
+
+
+def slider_for(years: float, estimate: Estimate, seen: Curve) -> float:
+    """The age slider, -1 to 1, that comes closest to this age: read off the curve, then looked at once more."""
+    values, ages = list(seen[0]), seen[1]
+    value = _inverse(years, values, ages)
+    (age,) = estimate([value])
+    if abs(age - years) > _CLOSE and -1 < value < 1:
+        index = int(np.searchsorted(values, value))
+        values.insert(index, value)
+        low, high = ages[index - 1], ages[index]
+        value = _inverse(years, values, np.insert(ages, index, np.clip(age, low, high)))
+    return value
+
+
+def _inverse(years: float, values: list[float], ages: NDArray[np.float64]) -> float:
+    """Where a monotone curve reaches an age; the end of the range where it never does."""
+    if years <= ages[0]:
+        return float(values[0])
+    if years >= ages[-1]:
+        return float(values[-1])
+    steady = ages + np.arange(len(ages)) * 1e-6  # flat parts have an answer too
+    return float(np.interp(years, steady, values))

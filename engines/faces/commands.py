@@ -1,0 +1,200 @@
+"""Face editing on the command line: edit-face, age-face, transfer-makeup, mix-faces, generate-face."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.core.engine import Batch, Command, Failure, Task
+from engines.core.errors import OptionError, StudioError
+from engines.core.files import edit_file, plan
+from engines.core.image import WRITE_SUFFIXES, Pixels, read_image
+from engines.core.job import Fact, Job
+from engines.faces import people
+from engines.faces.newcomers import MODEL
+
+if TYPE_CHECKING:
+    from engines.face_editing import FaceEditing
+
+Watch = Callable[[str], Job]
+
+
+def commands_of(engine: FaceEditing) -> list[Command | Task]:
+    """What the engine adds to the command line."""
+    edit = _EditCommands(engine)
+    tasks = _Tasks(engine)
+    return [
+        Command("edit-face", "move sliders of a face in photos", _edit_arguments, _edit_options, edit.edit),
+        Command("age-face", "make a face older or younger", _age_arguments, _age_options, edit.age),
+        Task("transfer-makeup", "put the makeup of one photo on another", _makeup_arguments, tasks.makeup),
+        Task("mix-faces", "blend two faces", _mix_arguments, tasks.mix),
+        Task("generate-face", "make faces of people who do not exist", _generate_arguments, tasks.generate),
+    ]
+
+
+def parsed(texts: Iterable[str]) -> dict[str, float]:
+    """["smile=0.6", "age=-0.4"] -> sliders. OptionError for anything else."""
+    sliders: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            sliders[name.strip()] = float(value)
+        except ValueError as error:
+            raise OptionError(f'--set takes NAME=VALUE, like smile=0.6, not "{text}".') from error
+    return sliders
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=None, help="time for learning the face; default: fixed steps")
+
+
+def _edit_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a slider, -1 to 1; may be given several times"
+    )
+    parser.add_argument("--describe", default="", metavar="TEXT", help='set sliders by words: "smiling, with glasses"')
+    _face_arguments(parser)
+
+
+def _face_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--face", type=int, default=0, help="which face, 0 is the largest (default)")
+    parser.add_argument("--keep", type=float, default=0.0, help="0 to 1: stay the same person")
+    parser.add_argument("--sharpen", type=float, default=0.0, help="0 to 1: sharpen the change by the upscaler")
+    _common(parser)
+
+
+def _age_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--years", type=float, required=True, help="the age to look like, 16 to 90")
+    _face_arguments(parser)
+
+
+def _face_options(args: argparse.Namespace) -> dict[str, Fact]:
+    options: dict[str, Fact] = {"model": args.model, "face": args.face, "keep": args.keep, "sharpen": args.sharpen}
+    return options if args.seconds is None else options | {"seconds": args.seconds}
+
+
+def _edit_options(args: argparse.Namespace) -> dict[str, Fact]:
+    return _face_options(args) | {"set": ",".join(args.set), "describe": args.describe}
+
+
+def _age_options(args: argparse.Namespace) -> dict[str, Fact]:
+    return _face_options(args) | {"years": args.years}
+
+
+class _EditCommands:
+    """Picture in, picture out."""
+
+    def __init__(self, engine: FaceEditing) -> None:
+        self.engine = engine
+
+    def edit(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
+        rest: dict[str, Any] = dict(options)
+        text, settings = str(rest.pop("describe", "")), str(rest.pop("set"))
+        said = self.engine.describe(text, model=rest["model"]) if text else None
+        sliders = (said.sliders if said else {}) | parsed(part for part in settings.split(",") if part)
+        if not sliders:
+            raise OptionError("Nothing to do: give a slider, like --set smile=0.6, or --describe.")
+        if said and said.ignored:
+            job.note(ignored=" ".join(said.ignored))
+        return self.engine.edit(pixels, sliders, job=job, **rest)
+
+    def age(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
+        rest: dict[str, Any] = dict(options)
+        return self.engine.age(pixels, float(rest.pop("years")), job=job, **rest).pixels
+
+
+def _makeup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="IN", type=Path, help="a photo or a folder of photos")
+    parser.add_argument("reference", metavar="REFERENCE", type=Path, help="a photo of a face with makeup")
+    parser.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder")
+    for name in ("lips", "eyes", "skin"):
+        parser.add_argument(f"--{name}", type=float, default=1.0, help="0 to 1 (default 1)")
+    parser.add_argument("--generator", type=float, default=0.5, help="the makeup slider, -1 to 1; 0 is fastest")
+    parser.add_argument("--face", type=int, default=0, help="which face of IN (default 0, the largest)")
+    _common(parser)
+
+
+def _mix_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="A", type=Path, help="the photo that is changed, or a folder of them")
+    parser.add_argument("other", metavar="B", type=Path, help="the photo of the other face")
+    parser.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder")
+    for name, what in (("coarse", "shape and pose"), ("middle", "features"), ("fine", "colours")):
+        parser.add_argument(f"--{name}", type=float, default=0.5, help=f"{what}: 0 = A, 1 = B (default 0.5)")
+    _common(parser)
+
+
+def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target", metavar="OUT", type=Path, help="a file, or a folder for several, or a .zip with labels"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed is the same face")
+    parser.add_argument("--count", type=int, default=1, help="how many, from that seed on")
+    parser.add_argument("--truncation", type=float, default=0.7, help="0 average, 0.7 likely (default), 1 all")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a slider, -1 to 1")
+    parser.add_argument("--size", type=int, default=None, help="side in pixels (default: as the generator makes it)")
+    parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
+
+
+class _Tasks:
+    """What takes two photos, or none."""
+
+    def __init__(self, engine: FaceEditing) -> None:
+        self.engine = engine
+
+    def makeup(self, args: argparse.Namespace, watch: Watch) -> Batch:
+        reference = read_image(args.reference).pixels
+        options: dict[str, Any] = {name: getattr(args, name) for name in ("lips", "eyes", "skin", "generator")}
+        options |= {"face": args.face, "model": args.model, "seconds": args.seconds}
+
+        def edit(pixels: Pixels, job: Job) -> Pixels:
+            return self.engine.makeup(pixels, reference, job=job, **options).pixels
+
+        return self._each(args, watch, "transfer-makeup", options, edit)
+
+    def mix(self, args: argparse.Namespace, watch: Watch) -> Batch:
+        other = read_image(args.other).pixels
+        options: dict[str, Any] = {name: getattr(args, name) for name in ("coarse", "middle", "fine")}
+        options |= {"model": args.model, "seconds": args.seconds}
+
+        def edit(pixels: Pixels, job: Job) -> Pixels:
+            return self.engine.mix_photos(pixels, other, job=job, **options).pixels
+
+        return self._each(args, watch, "mix-faces", options, edit)
+
+    def generate(self, args: argparse.Namespace, watch: Watch) -> Batch:
+        job, target = watch(args.target.name), args.target
+        common: dict[str, Any] = {"truncation": args.truncation, "sliders": parsed(args.set), "model": args.model}
+        if target.suffix.lower() == ".zip":
+            self.engine.dataset(target, seed=args.seed, count=args.count, job=job, **common)
+            return Batch([job.facts | {"file": str(target), "count": args.count}])
+        if target.suffix.lower() in WRITE_SUFFIXES:
+            if args.count != 1:
+                raise OptionError(f"{args.count} faces need a folder or a .zip, and {target.name} is one file.")
+            frame = people.resized(self.engine.generate(seed=args.seed, job=job, **common), args.size)
+            options = people.options_of(args.truncation, common["sliders"])
+            people.write_face(target, frame, model=args.model, seed=args.seed, options=options)
+            return Batch([job.facts | {"file": str(target), "width": frame.shape[1], "height": frame.shape[0]}])
+        made = self.engine.generate_files(target, seed=args.seed, count=args.count, size=args.size, job=job, **common)
+        return Batch([job.facts | {"file": str(path)} for path in made])
+
+    def _each(
+        self,
+        args: argparse.Namespace,
+        watch: Watch,
+        tool: str,
+        options: Mapping[str, Fact],
+        edit: Callable[[Pixels, Job], Pixels],
+    ) -> Batch:
+        recorded = {key: value for key, value in options.items() if key != "model" and value is not None}
+        batch = Batch()
+        for source, target in plan(args.source, args.target):
+            job = watch(source.name)
+            try:
+                edit_file(source, target, tool=tool, options=recorded, edit=edit, job=job)
+                batch.done.append(job.facts | {"source": str(source), "file": str(target)})
+            except StudioError as error:
+                batch.failures.append(Failure(str(source), str(error)))
+        return batch

@@ -1,0 +1,185 @@
+"""From a photo to `Inverted`, and from sliders to a finished photo."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.core import faces
+from engines.core.errors import OptionError
+from engines.core.faces import Face
+from engines.core.image import Pixels
+from engines.core.job import Job
+from engines.faces import guard, matting, pasting
+from engines.faces.finding import chosen
+from engines.faces.generator import Generator, private_copy, to_frame
+from engines.faces.inverting import Search, Target, importance
+from engines.faces.judging import judge_card
+from engines.faces.pasting import Change
+from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
+from engines.faces.workshop import Workshop
+from engines.super_resolution import SuperResolution
+
+_LOOK_SIDE = 256  # at which the identity is compared while the guard searches
+
+
+def invert(
+    shop: Workshop,
+    photo: Pixels,
+    face: Face | FoundFace | int,
+    *,
+    steps: int,
+    seconds: float | None,
+    model: str,
+    job: Job,
+) -> Inverted:
+    """A photo's face as latents, without tuning."""
+    start = time.monotonic()
+    card = shop.card(model)
+    job.report(0.0, "Looking for the face")
+    found = chosen(photo, face)
+    square = pasting.aligned(photo, found.face, int(card.options["resolution"]))
+    with shop.generator(model, job.part(0.0, 0.1)) as generator:
+        search = _search(shop, generator, square, job.part(0.1, 0.97), None if seconds is None else start + seconds)
+        ws, done = search.latents(_encoded(shop, model, square, job), steps)
+        made = Inverted(model=model, ws=ws, face=found.face, square=square, steps=done)
+        return _measured(generator, made, time.monotonic() - start, job)
+
+
+def refine(shop: Workshop, inverted: Inverted, *, steps: int, seconds: float | None, job: Job) -> Inverted:
+    """The same with the generator's upper levels tuned to this face."""
+    start = time.monotonic()
+    with shop.generator(inverted.model, job.part(0.0, 0.1)) as generator:
+        limit = None if seconds is None else start + seconds
+        search = _search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
+        deltas, done = search.tuning(inverted.ws, steps, inverted.deltas)
+        made = replace(inverted, deltas=deltas, steps=inverted.steps + done)
+        return _measured(generator, made, inverted.seconds + time.monotonic() - start, job)
+
+
+def _search(shop: Workshop, generator: Generator, square: Frame, job: Job, deadline: float | None) -> Search:
+    mean, axes = generator.spread()
+    copy = private_copy(shop.catalogue, generator.card, shop.device)
+    judge = judge_card(shop.catalogue)
+    reader = None if judge is None else private_copy(shop.catalogue, judge, shop.device)
+    target = Target.of(square, shop.device, reader)
+    return Search(copy, mean.to(shop.device), axes.to(shop.device), target, shop.residency, job, deadline)
+
+
+def _encoded(shop: Workshop, model: str, square: Frame, job: Job) -> NDArray[np.float32] | None:
+    """The encoder's guess of the latents, ws (num_ws, w_dim); None where this generator has no encoder."""
+    card = shop.encoder(model)
+    if card is None:
+        return None
+    picture = torch.from_numpy(square.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+    with shop.residency.lease(card, job=job) as network, shop.residency.turn(job):
+        ws: NDArray[np.float32] = network(picture).cpu().numpy()[0]
+    return ws
+
+
+def _measured(generator: Generator, inverted: Inverted, seconds: float, job: Job) -> Inverted:
+    """With the figures that tell how good it is."""
+    copy = to_frame(generator.picture(inverted))
+    weight = importance(copy.shape[0])[..., None]
+    apart = np.abs(copy.astype(np.float32) - inverted.square) * weight
+    distance = faces.identity_distance(inverted.square, copy)
+    job.note(inversion_distance=round(distance, 3), inversion_steps=inverted.steps, seconds=round(seconds, 3))
+    job.report(1.0, "The face can be edited", copy)
+    error = float(apart.sum() / weight.sum() / 3)
+    return replace(inverted, distance=distance, error=error, seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit of one inverted face in one photo, at whatever strength.
+
+    after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
+    head: where the head is in the aligned square, None where nobody looked yet.
+    """
+
+    photo: Pixels
+    inverted: Inverted
+    after: Callable[[float], NDArray[np.float32]]
+    deltas: tuple[NDArray[np.float16], ...] | None = None
+    head: NDArray[np.float32] | None = None
+
+
+def changed(generator: Generator, edit: Edit, factor: float) -> Change:
+    """What the generator makes without and with the edit."""
+    inverted = edit.inverted
+    deltas = inverted.deltas if edit.deltas is None else edit.deltas
+    after = generator.pictures(edit.after(factor)[None], deltas)[0]
+    return Change(generator.picture(inverted), after)
+
+
+def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
+    """The photo's face and the edited one, aligned, at a side that is quick to compare."""
+    square = pasting.aligned(edit.photo, edit.inverted.face, side)
+    return square, to_frame(pasting.compose(square, changed(generator, edit, factor), head=edit.head))
+
+
+def finish(
+    shop: Workshop, generator: Generator, edit: Edit, *, keep: float, sharpen: float, job: Job
+) -> tuple[Finished, Frame]:
+    """The edit in the photo, and the aligned square of the result."""
+    for name, value in (("keep", keep), ("sharpen", sharpen)):
+        if not 0 <= value <= 1:
+            raise OptionError(f"{name.capitalize()} goes from 0 to 1; {value} is outside. Choose a value between.")
+    start = time.monotonic()
+    face = edit.inverted.face
+    limit = guard.bound(keep)
+    if edit.head is None:
+        edit = replace(edit, head=matting.head(edit.inverted.square))
+    job.report(0.02, "Looking after the person")
+
+    def distance_at(factor: float) -> float:
+        job.check()
+        return faces.identity_distance(*looked_at(generator, edit, factor)) if factor else 0.0
+
+    kept = guard.strongest(distance_at, limit)[0] if keep > 0 else 1.0
+    job.report(0.3, "Making the edit")
+    side = pasting.working_side(face, generator.resolution)
+    square = pasting.aligned(edit.photo, face, side)
+    change = changed(generator, edit, kept)
+    if sharpen > 0 and side > 1.3 * generator.resolution:
+        change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
+    job.report(0.8, "Putting it into the photo")
+    edited = pasting.compose(square, change, head=edit.head)
+    pixels, box = pasting.paste(edit.photo, face, square, edited)
+    result = to_frame(edited)
+    distance = faces.identity_distance(square, result)
+    words = guard.verdict(distance)
+    job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))
+    job.note(seconds=round(time.monotonic() - start, 3))
+    return Finished(pixels, box, distance, words, {}, kept), result
+
+
+def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
+    """Sliders at a part of their strength."""
+    return {name: value * factor for name, value in sliders.items()}
+
+
+def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
+    """The edit that sliders describe."""
+    shift = shop.directions(inverted.model).shift(sliders)
+    return Edit(photo, inverted, lambda factor: inverted.ws + np.float32(factor) * shift)
+
+
+def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:
+    """Both pictures enlarged by the upscaler, so that their difference is as sharp as the photo."""
+    upscaler = SuperResolution(shop.catalogue, shop.residency)
+    model = upscaler.by_role("photo").id
+    facts = dict(job.facts)
+    large = []
+    for index, picture in enumerate((change.before, change.after)):
+        part = job.part(index / 2, (index + 1) / 2)
+        up = upscaler.upscale(to_frame(picture), model=model, scale=4, job=part).astype(np.float32) / np.float32(255)
+        plain = Change(picture, picture).at(up.shape[0]).before
+        large.append(plain + np.float32(strength) * (up - plain))
+    job.note(**{key: facts.get(key) for key in ("model", "title", "precision", "device")}, sharpened_by=model)
+    return Change(large[0], large[1])

@@ -1,0 +1,116 @@
+"""Films of faces: from seed to seed, and talking, blinking, looking around, alone or inside their photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.core.errors import OptionError
+from engines.core.faces import Face
+from engines.core.image import Pixels
+from engines.core.job import Job
+from engines.faces import matting, pasting, talking
+from engines.faces.films import LONGEST, labelled, sized
+from engines.faces.generator import Generator, to_frame
+from engines.faces.pasting import Change
+from engines.faces.people import latents, resized
+from engines.faces.sliders import Directions
+from engines.faces.values import Inverted, Latents
+
+_BATCH = 8
+Stream = Iterator[NDArray[np.uint8]]
+
+
+def between_seeds(
+    generator: Generator,
+    seeds: Sequence[int],
+    *,
+    truncation: float,
+    shift: NDArray[np.float32],
+    seconds_each: float,
+    fps: int,
+    size: int,
+    job: Job,
+) -> Stream:
+    """Frames from each seed to the next and back to the first, slow at the faces and quick between them."""
+    if not 2 <= len(seeds) <= 64:
+        raise OptionError("A film goes between 2 to 64 seeds.")
+    each = max(2, round(seconds_each * fps))
+    if each * len(seeds) > LONGEST * fps:
+        raise OptionError(f"A film lasts at most {LONGEST:.0f} seconds. Take fewer seeds or less time for each.")
+    stops = np.stack([one.ws for one in latents(generator, seeds, truncation)]) + shift
+    ease = 0.5 - 0.5 * np.cos(np.pi * np.arange(each) / each)
+    total = each * len(seeds)
+    for start in range(0, total, _BATCH):
+        codes = []
+        for index in range(start, min(start + _BATCH, total)):
+            a, b = stops[index // each], stops[(index // each + 1) % len(seeds)]
+            codes.append(a + np.float32(ease[index % each]) * (b - a))
+        for picture in generator.pictures(np.stack(codes)):
+            yield resized(to_frame(picture), size)
+        job.report(min(start + _BATCH, total) / total, "Filming")
+
+
+def animated(
+    generator: Generator,
+    who: Latents,
+    directions: Directions,
+    curves: Mapping[str, talking.Curve],
+    *,
+    base: Mapping[str, float],
+    frames: int,
+    size: int,
+    photo: Pixels | None,
+    job: Job,
+) -> Stream:
+    """Frames of a face whose sliders follow curves; inside its photo if there is one."""
+    scene = None if photo is None or not isinstance(who, Inverted) else _Scene(generator, photo, who, size)
+    deltas = who.deltas if isinstance(who, Inverted) else ()
+    for start in range(0, frames, _BATCH):
+        stop = min(start + _BATCH, frames)
+        codes = [who.ws + directions.shift(talking.at(curves, frame, base)) for frame in range(start, stop)]
+        for picture in generator.pictures(np.stack(codes), deltas):
+            job.check()
+            yield labelled(resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture))
+        job.report(stop / frames, "Filming", None)
+
+
+class _Scene:
+    """A photo at the film's size, in which the face moves."""
+
+    def __init__(self, generator: Generator, photo: Pixels, who: Inverted, size: int) -> None:
+        eight = photo[..., :3]
+        if eight.dtype == np.uint16:
+            eight = (eight >> 8).astype(np.uint8)
+        left, top, right, bottom = _around(photo.shape[:2], who.face)
+        self._photo = sized(np.ascontiguousarray(eight[top:bottom, left:right], np.uint8), size)
+        scale = np.array([self._photo.shape[1] / (right - left), self._photo.shape[0] / (bottom - top)])
+        self._face = _moved(who.face, np.array([left, top]), float(scale.mean()))
+        self._before = generator.picture(who)
+        side = pasting.working_side(self._face, generator.resolution)
+        self._square = pasting.aligned(self._photo, self._face, side)
+        self._head = matting.head(self._square)
+
+    def frame(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The photo with the face as the generator shows it now."""
+        edited = pasting.compose(self._square, Change(self._before, picture), head=self._head)
+        return np.asarray(pasting.paste(self._photo, self._face, self._square, edited)[0], np.uint8)
+
+
+def _around(size: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:
+    """Head and shoulders: twice the aligned square, within the photo."""
+    x, y = face.nose
+    reach = face.size
+    left, top = max(round(x - reach), 0), max(round(y - 0.85 * reach), 0)
+    return left, top, min(round(x + reach), size[1]), min(round(y + 1.15 * reach), size[0])
+
+
+def _moved(face: Face, origin: NDArray[np.int_], scale: float) -> Face:
+    def point(p: tuple[float, float]) -> tuple[float, float]:
+        x, y = (np.array(p) + 0.5 - origin) * scale - 0.5
+        return float(x), float(y)
+
+    (left, top), (right, bottom) = point((face.box[0], face.box[1])), point((face.box[2], face.box[3]))
+    return Face((left, top, right, bottom), (point(face.eyes[0]), point(face.eyes[1])), point(face.nose), face.score)

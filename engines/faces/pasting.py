@@ -1,0 +1,225 @@
+"""The edit goes back into the photo: what changed between two pictures of the generator, added to the photo's own.
+
+The photo's face is the unedited picture plus a residual, all that the generator does not know: pores, hairs, light.
+An edit keeps the residual and exchanges the picture under it. So that no old mouth shows through a new one, the
+residual moves along with the flow between the two pictures, and its fine part fades where they show different things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.core import faces
+from engines.core.faces import Face, Photo
+from engines.core.image import Pixels
+from engines.faces.values import Frame
+
+Plane = NDArray[np.float32]
+WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
+_FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
+_FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
+_COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the generator made of a face without and with an edit, float32 (side, side, 3) in about [0, 1]."""
+
+    before: Plane
+    after: Plane
+
+    def at(self, side: int) -> Change:
+        """Both at another size."""
+        return Change(_resized(self.before, side), _resized(self.after, side))
+
+
+def field(side: int) -> Plane:
+    """The soft mask of an aligned square, (side, side, 1): 1 on the head, falling to 0 inside the square's edge."""
+    y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
+    edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
+    frame = _smooth(edge, 0.01, 0.11)
+    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82, 1.1)
+    return np.ascontiguousarray((frame * head)[..., None], np.float32)
+
+
+def inner_face(side: int) -> Plane:
+    """From the brows to the chin of an aligned square, (side, side), soft."""
+    y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
+    return 1 - _smooth(np.hypot((x - 0.5) / 0.29, (y - 0.615) / 0.33), 0.68, 1.05)
+
+
+def compose(square: Photo, change: Change, *, head: Plane | None = None, weight: Plane | None = None) -> Plane:
+    """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
+
+    Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
+    the background then stays, but for what the head uncovers or covers.  weight: (n, n), where the edit may show.
+    """
+    side = square.shape[0]
+    flow, apart = _motion(change)
+    large = change.at(side)
+    own = square.astype(np.float32) / np.float32(255)
+    residual = own - large.before
+    wide = _resized(flow, side) * np.float32(side / _FLOW_SIDE)
+    moved = _moved(residual, wide)
+    moved = np.where(np.abs(wide).max(2, keepdims=True) < 0.05, residual, moved)
+    fade = cv2.resize(apart, (side, side), interpolation=cv2.INTER_LINEAR)[..., None]
+    sure = 1.001 - fade  # light and colour under new structure come from the unchanged surroundings
+    coarse = _blurred(moved * sure, side) / np.maximum(_blurred(sure, side)[..., None], 1e-4)
+    kept = coarse + (moved - coarse) * (1 - fade)
+    made = large.after + kept - own
+    if head is not None:
+        after, bare = _rims(_resized(head, _FLOW_SIDE), flow)
+        behind = _behind(own, _resized(head, side)) - own
+        made = _resized(after, side)[..., None] * made + _resized(bare, side)[..., None] * behind
+    where = field(side) if weight is None else field(side) * _resized(weight, side)[..., None]
+    return np.asarray(np.clip(own + where * made, 0, 1), np.float32)
+
+
+def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane]:
+    """Where the head is after it moved, and what it uncovered, each with a soft rim."""
+    after, before = _rim(_moved(head, flow), 3), _rim(head, 11)
+    speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
+    moves = _smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
+    return after, np.clip(before - after, 0, 1) * moves
+
+
+def _rim(head: Plane, width: int) -> Plane:
+    wider = cv2.dilate(head, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    return np.asarray(cv2.GaussianBlur(wider, (0, 0), 2.0), np.float32)
+
+
+def _behind(own: Plane, head: Plane) -> Plane:
+    """The background, smoothly gone on with behind the head: averages of what is seen of it, ever wider."""
+    size = max(own.shape[0] // 4, 32)
+    seen = 1 - cv2.dilate(_resized(head, size), np.ones((3, 3), np.uint8))[..., None]
+    known, colour = np.zeros((size, size, 1), np.float32), np.zeros((size, size, 3), np.float32)
+    picture = _resized(own, size) * seen
+    for width in (size / 40, size / 16, size / 6, size):
+        mass = cv2.GaussianBlur(seen, (0, 0), width)[..., None]
+        part = (1 - known) * _smooth(np.asarray(mass, np.float32), 0.02, 0.3)
+        colour += part * cv2.GaussianBlur(picture, (0, 0), width) / np.maximum(mass, 1e-4)
+        known += part
+    return _resized(np.asarray(colour / np.maximum(known, 1e-4), np.float32), own.shape[0])
+
+
+def _motion(change: Change) -> tuple[Plane, Plane]:
+    """(flow, apart) at _FLOW_SIDE: where in `before` each pixel of `after` comes from, (S, S, 2) in pixels, and how
+    different the two still are there once moved, (S, S) from 0 to 1.
+    """
+    two = change.at(_FLOW_SIDE)
+    before, after = (_structure(picture) for picture in (two.before, two.after))
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = np.zeros((_FLOW_SIDE, _FLOW_SIDE, 2), np.float32)
+    for _ in range(_PASSES):
+        found = search.calc(_grey(after), _grey(_moved(before, flow)), np.zeros_like(flow))
+        rest: Plane = np.asarray(cv2.GaussianBlur(found, (0, 0), 3.0), np.float32)
+        flow = _moved(flow, rest) + rest
+    moved = _moved(before, flow)
+    still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
+    weight = cv2.GaussianBlur((~still).astype(np.float32), (0, 0), 4.0)
+    flow = flow * _smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
+    moved = _moved(before, flow)
+    apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
+    return flow, _smooth(apart, _FADE_FROM, _FADE_TO)
+
+
+def _structure(picture: Plane) -> Plane:
+    """Luma without what is coarse: light and colour do not count as structure."""
+    luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), _FLOW_SIDE * 2 * _COARSE), np.float32)
+
+
+def _blurred(plane: Plane, side: int) -> Plane:
+    """Without what is finer than light and colour; at a quarter of the size, where it is as good and quick."""
+    small = cv2.resize(plane, (max(side // 4, 16),) * 2, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), small.shape[0] * _COARSE)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _grey(structure: Plane) -> NDArray[np.uint8]:
+    return np.clip(structure * 300 + 128, 0, 255).astype(np.uint8)
+
+
+def paste(photo: Pixels, face: Face, square: Photo, edited: Plane) -> tuple[Pixels, tuple[int, int, int, int]]:
+    """The photo with the edited square in place of its own, and the box outside of which nothing changed.
+
+    The correction edited - square travels, not the pixels: what an alignment blurs stays sharp. Alpha and 16 bits stay.
+    """
+    side = square.shape[0]
+    correction: Plane = edited - square.astype(np.float32) / np.float32(255)
+    matrix = face.to_square(side)
+    shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))  # pixels of the square per pixel of the photo
+    if shrink > 1.05:
+        correction = np.asarray(cv2.GaussianBlur(correction, (0, 0), 0.45 * shrink), np.float32)
+    left, top, right, bottom = region(photo.shape[:2], face)
+    result = photo.copy()
+    if right <= left or bottom <= top:
+        return result, (0, 0, 0, 0)
+    peak = np.iinfo(photo.dtype).max
+    kind = cv2.INTER_CUBIC if shrink < 1 else cv2.INTER_LINEAR
+    for start in range(top, bottom, 512):  # in bands: a face may fill a photo of a hundred megapixels
+        stop = min(start + 512, bottom)
+        inverse = matrix.copy()
+        inverse[:, 2] += matrix[:, 0] * left + matrix[:, 1] * start
+        band = cv2.warpAffine(correction, inverse, (right - left, stop - start), flags=kind | cv2.WARP_INVERSE_MAP)
+        part = result[start:stop, left:right, :3]
+        part[...] = np.clip(np.rint(part + band * peak), 0, peak).astype(photo.dtype)
+    return result, (left, top, right, bottom)
+
+
+def region(size: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:
+    """The box around the aligned square in a photo of this (height, width)."""
+    matrix = np.vstack([face.to_square(1), [0, 0, 1]])
+    corners = np.linalg.inv(matrix)[:2] @ np.array([[0, 1, 1, 0], [0, 0, 1, 1], [1, 1, 1, 1]], np.float64)
+    left, top = np.floor(corners.min(1)).astype(int)
+    right, bottom = np.ceil(corners.max(1)).astype(int) + 1
+    return max(int(left), 0), max(int(top), 0), min(int(right), size[1]), min(int(bottom), size[0])
+
+
+def working_side(face: Face, resolution: int) -> int:
+    """The side at which a face is worked on: its own, but neither below the generator's nor above WORK."""
+    return int(np.clip(round(face.size), resolution, WORK))
+
+
+def aligned(photo: Pixels, face: Face, side: int) -> Frame:
+    """The face of a photo of any kind in an upright square, uint8 (side, side, 3)."""
+    if photo.dtype == np.uint16:
+        left, top, right, bottom = region(photo.shape[:2], face)
+        pad = 2 + (right - left) // 8
+        x0, y0 = max(left - pad, 0), max(top - pad, 0)
+        part = (photo[y0 : bottom + pad, x0 : right + pad, :3] / 257 + 0.5).astype(np.uint8)
+        if part.size == 0:
+            return np.zeros((side, side, 3), np.uint8)
+        moved = Face(
+            (face.box[0] - x0, face.box[1] - y0, face.box[2] - x0, face.box[3] - y0),
+            ((face.eyes[0][0] - x0, face.eyes[0][1] - y0), (face.eyes[1][0] - x0, face.eyes[1][1] - y0)),
+            (face.nose[0] - x0, face.nose[1] - y0),
+            face.score,
+        )
+        return faces.align(np.ascontiguousarray(part), moved, side)
+    return faces.align(np.ascontiguousarray(photo[..., :3]), face, side)
+
+
+def _resized(picture: Plane, side: int) -> Plane:
+    if picture.shape[0] == side:
+        return picture
+    kind = cv2.INTER_LANCZOS4 if side > picture.shape[0] else cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=kind), np.float32)
+
+
+def _moved(plane: Plane, flow: Plane) -> Plane:
+    """Each pixel taken from where the flow points to, in pixels of this plane."""
+    y, x = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
+    kind = cv2.INTER_CUBIC if plane.ndim == 3 else cv2.INTER_LINEAR
+    made = cv2.remap(plane, x + flow[..., 0], y + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(made, np.float32)
+
+
+def _smooth(x: Plane, low: float, high: float) -> Plane:
+    """0 below low, 1 above high, a smooth step between."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

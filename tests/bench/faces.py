@@ -1,0 +1,205 @@
+"""Quality and speed of face editing, measured.
+
+    python -m tests.bench.faces inversion [--data faces.zip] [--count 10]   how alike a photo's copy is, and seconds
+    python -m tests.bench.faces sliders [--count 50]                        monotone, identity, what else moves
+    python -m tests.bench.faces latency                                     a dragged slider's frame, 1 and 10 users
+    python -m tests.bench.faces strips OUT [PHOTO …]                        every slider on photos, to be looked at
+
+Photos are scikit-image's astronaut and, with --data, aligned squares from a zip (never trained on by the generator).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines import Engines
+from engines.core.faces import TEMPLATE, Face, identity_distance
+from engines.core.image import read_image
+from engines.core.job import Job
+from engines.face_editing import FaceEditing
+from engines.faces.judging import judged
+
+Photo = NDArray[np.uint8]
+# what each slider is meant to move among the attributes, and which way; the rest should stay
+MEANT = {
+    "smile": ("Smiling", 1),
+    "mouth_open": ("Mouth_Slightly_Open", 1),
+    "eyes": ("Narrow_Eyes", -1),
+    "masculine": ("Male", 1),
+    "glasses": ("Eyeglasses", 1),
+    "beard": ("No_Beard", -1),
+    "hair_dark": ("Black_Hair", 1),
+    "hair_blond": ("Blond_Hair", 1),
+    "hair_grey": ("Gray_Hair", 1),
+    "fringe": ("Bangs", 1),
+    "makeup": ("Heavy_Makeup", 1),
+    "age": ("age", 1),
+}
+
+
+def astronaut() -> Photo:
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+
+
+def squares(path: Path, count: int) -> list[Photo]:
+    """Aligned pictures from a zip, drawn with a fixed seed."""
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name for name in archive.namelist() if name.lower().endswith((".webp", ".png", ".jpg")))
+        picked = np.random.default_rng(5).permutation(len(names))[:count]
+        return [np.asarray(Image.open(io.BytesIO(archive.read(names[i]))).convert("RGB")) for i in picked]
+
+
+def whole(side: int) -> Face:
+    """The face of an aligned square."""
+    eyes, nose = TEMPLATE[:2] * side, TEMPLATE[2] * side
+    box = (side * 0.22, side * 0.33, side * 0.78, side * 0.89)
+    return Face(box, ((eyes[0][0], eyes[0][1]), (eyes[1][0], eyes[1][1])), (nose[0], nose[1]), 1.0)
+
+
+def inversion(faces: FaceEditing, data: Path | None, count: int) -> dict[str, Any]:
+    """Identity distance and error before and after tuning, and seconds, median and worst."""
+    photos: list[tuple[Photo, Any]] = [(astronaut(), 0)]
+    photos += [(square, whole(square.shape[0])) for square in (squares(data, count) if data else [])]
+    rows = []
+    for photo, face in photos:
+        start = time.perf_counter()
+        first = faces.invert(photo, face)
+        middle = time.perf_counter()
+        tuned = faces.refine(first)
+        end = time.perf_counter()
+        rows.append([first.distance, tuned.distance, first.error, tuned.error, middle - start, end - start])
+    names = ("distance", "distance_tuned", "error", "error_tuned", "seconds_first", "seconds_tuned")
+    columns = dict(zip(names, np.array(rows).T, strict=True))
+    return {name: {"median": float(np.median(c)), "worst": float(c.max())} for name, c in columns.items()}
+
+
+def sliders(engines: Engines, faces: FaceEditing, count: int) -> dict[str, Any]:
+    """For each slider over generated faces: share that is monotone, identity distance at its ends, side effects.
+
+    others: the largest median move of another attribute over this one's, both in their spreads over faces.
+    """
+    starts = [faces.latents(seed) for seed in range(1000, 1000 + count)]
+    base = [faces.render(one) for one in starts]
+    names, logits, years = judged(engines.catalogue, engines.residency, base, Job())
+    spread = np.append(logits.std(0), years.std())
+    table: dict[str, Any] = {}
+    for slider in faces.sliders():
+        steps = np.linspace(-1, 1, 7)
+        views = [[faces.render(one, {slider.name: float(step)}) for one in starts] for step in steps]
+        scores = []
+        for row in views:
+            _, values, ages = judged(engines.catalogue, engines.residency, row, Job())
+            scores.append(np.column_stack([values, ages]) / spread)
+        moved = np.array(scores)  # (steps, faces, attributes)
+        ends = [identity_distance(a, b) for row in (views[0], views[-1]) for a, b in zip(base, row, strict=True)]
+        entry: dict[str, Any] = {"identity_median": round(statistics.median(ends), 3), "identity_worst": max(ends)}
+        if slider.name in MEANT:
+            wanted, sign = MEANT[slider.name]
+            index = len(names) if wanted == "age" else names.index(wanted)
+            path = moved[:, :, index] * sign
+            entry["monotone"] = float((np.diff(path, axis=0) > -0.02).all(0).mean())
+            effect = np.median(np.abs(moved[-1] - moved[0]), 0)
+            entry["moves"] = round(float(effect[index]), 2)
+            rest = np.delete(effect, index)
+            entry["others"] = round(float(rest.max() / max(effect[index], 1e-6)), 2)
+            entry["moves_most"] = [*names, "age"][
+                int(np.argsort(np.where(np.arange(effect.size) == index, -1, effect))[-1])
+            ]
+        table[slider.name] = entry
+    return table
+
+
+def latency(faces: FaceEditing) -> dict[str, Any]:
+    """Milliseconds of one frame with tuning, alone and with ten users dragging at once."""
+    tuned = faces.refine(faces.invert(astronaut(), steps=5), steps=2)
+    name = faces.sliders()[0].name
+    lock, times = threading.Lock(), list[float]()
+
+    def drag(frames: int) -> None:
+        for index in range(frames):
+            start = time.perf_counter()
+            faces.render(tuned, {name: (index % 20) / 20})
+            with lock:
+                times.append((time.perf_counter() - start) * 1000)
+
+    result = {}
+    for users in (1, 10):
+        times.clear()
+        threads = [threading.Thread(target=drag, args=(30,)) for _ in range(users)]
+        begin = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = time.perf_counter() - begin
+        result[f"{users} users"] = {
+            "median_ms": round(statistics.median(times), 1),
+            "p95_ms": round(float(np.percentile(times, 95)), 1),
+            "frames_per_second": round(len(times) / seconds, 1),
+        }
+    return result
+
+
+def strips(faces: FaceEditing, target: Path, photos: list[Path]) -> dict[str, Any]:
+    """One picture a photo: a row a slider, from -1 to 1, at the photo's own size around the face."""
+    target.mkdir(parents=True, exist_ok=True)
+    made = {}
+    sources = [("astronaut", astronaut())] + [(path.stem, read_image(path).pixels[..., :3]) for path in photos]
+    for stem, photo in sources:
+        inverted = faces.refine(faces.invert(photo))
+        rows = []
+        for slider in faces.sliders():
+            row = []
+            for value in (-1.0, -0.5, 0.0, 0.5, 1.0):
+                done = faces.finish(photo, inverted, {slider.name: value})
+                left, top, right, bottom = done.box
+                cell = np.ascontiguousarray(done.pixels[top:bottom, left:right, :3], np.uint8)
+                label = f"{slider.name} {value:+.1f}  {done.distance:.2f}"
+                cv2.putText(cell, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+                row.append(cell)
+            rows.append(np.hstack(row))
+        path = target / f"{stem}.png"
+        Image.fromarray(np.vstack(rows)).save(path)
+        made[stem] = str(path)
+    return made
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("inversion", "sliders", "latency", "strips"))
+    parser.add_argument("paths", nargs="*", type=Path)
+    parser.add_argument("--data", type=Path, default=None)
+    parser.add_argument("--count", type=int, default=None)
+    args = parser.parse_args()
+    engines = Engines("cpu")
+    faces = engines[FaceEditing]
+    if args.what == "inversion":
+        result = inversion(faces, args.data, args.count or 10)
+    elif args.what == "sliders":
+        result = sliders(engines, faces, args.count or 50)
+    elif args.what == "latency":
+        result = latency(faces)
+    else:
+        result = strips(faces, args.paths[0], args.paths[1:])
+    print(json.dumps(result, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,534 @@
+"""Face editing on a tiny random generator, and on a public-domain portrait (scikit-image's astronaut)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import pickle
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from skimage import data
+
+from engines import Engines
+from engines.__main__ import main
+from engines.core.card import ModelCard, Source, WeightFile, write_card
+from engines.core.errors import Cancelled, CardError, ImageError, OptionError
+from engines.core.image import Picture, read_image, write_image
+from engines.core.job import Job, Progress
+from engines.core.provenance import is_marked, read_recipe
+from engines.face_editing import FaceEditing
+from engines.faces import guard, pasting
+from engines.faces.generator import private_copy
+from engines.faces.pasting import Change
+from engines.faces.values import Inverted, Latents
+from engines.models.style_generator import build
+from tests.conftest import ROOT
+
+TINY = "tiny-faces"
+SHAPE = {"resolution": 32, "z_dim": 8, "w_dim": 16, "mapping_layers": 2, "channels": [12, 12, 12, 12]}
+ENTRIES = [
+    {"name": "smile", "label": "Smile", "group": "Expression", "low_word": "serious", "high_word": "smiling"},
+    {"name": "age", "label": "Age", "group": "Age", "low_word": "young", "high_word": "old", "years_per_unit": 12.0},
+    {"name": "yaw", "label": "Turn", "group": "Head", "low_word": "left", "high_word": "right"},
+    {"name": "mouth_open", "label": "Mouth", "group": "Expression", "low_word": "closed", "high_word": "open"},
+    {"name": "makeup", "label": "Makeup", "group": "Look", "low_word": "without", "high_word": "with"},
+]
+
+
+def tiny_card(folder: Path, *, directions: bool = True, layers: int = 12) -> ModelCard:
+    """A random generator of 32 pixels with random directions, as a card in a folder."""
+    torch.manual_seed(0)
+    state = {key: value.contiguous() for key, value in build(**SHAPE).state_dict().items()}
+    safetensors.torch.save_file(state, folder / f"{TINY}.safetensors")
+    rng = np.random.default_rng(0)
+    vectors = torch.from_numpy(rng.standard_normal((len(ENTRIES), layers, 16)).astype(np.float16) / 4)
+    entries = [entry | {"low": -2.0, "high": 1.5} for entry in ENTRIES]
+    safetensors.torch.save_file(
+        {"directions": vectors}, folder / "directions.safetensors", {"directions": json.dumps(entries)}
+    )
+    files = [("weights", f"{TINY}.safetensors")] + ([("directions", "directions.safetensors")] if directions else [])
+    source = Source("bundled", tuple(_file(folder / name, role) for role, name in files))
+    parameters = sum(value.numel() for value in state.values())
+    card = ModelCard(
+        id=TINY,
+        engine="face_editing",
+        title="Tiny",
+        about="A test.",
+        architecture="style_generator",
+        source=source,
+        licence="MIT",
+        trained_on="nothing",
+        input_range=(-1.0, 1.0),
+        options=SHAPE,
+        parameters=parameters,
+        folder=folder,
+    )
+    write_card(card, folder / f"{TINY}.toml")
+    return card
+
+
+def _file(path: Path, role: str) -> WeightFile:
+    return WeightFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size, role)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Engines:
+    folder = tmp_path_factory.mktemp("cards")
+    tiny_card(folder)
+    return Engines("cpu", home=folder / "home", cards=folder)
+
+
+@pytest.fixture(scope="module")
+def faces(tiny: Engines) -> FaceEditing:
+    return tiny[FaceEditing]
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Any:
+    photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
+    photo.flags.writeable = False
+    return photo
+
+
+@pytest.fixture(scope="module")
+def inverted(faces: FaceEditing, portrait: Any) -> Inverted:
+    """The portrait's face in the tiny generator, tuned."""
+    made = faces.invert(portrait, steps=8, model=TINY)
+    return faces.refine(made, steps=40)
+
+
+# finding
+
+
+def test_a_face_is_found_with_its_box_and_without_hints(faces: FaceEditing, portrait: Any) -> None:
+    (face,) = faces.detect(portrait)
+    left, top, right, bottom = face.box
+    assert left < 115 < 155 < right and top < 100 < bottom and face.usable and face.number == 0
+    assert face.hints == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda photo: photo[::2, ::2], "is small"),
+        (lambda photo: (photo * 0.2).astype(np.uint8), "very dark"),
+        (lambda photo: photo[:, 100:], "border cuts"),
+    ],
+)
+def test_weak_photos_get_a_hint(faces: FaceEditing, portrait: Any, change: Any, hint: str) -> None:
+    (face,) = faces.detect(np.ascontiguousarray(change(portrait)))
+    assert any(hint in sentence for sentence in face.hints), face.hints
+
+
+def test_photos_without_a_face_get_a_sentence(faces: FaceEditing, kitten: Any) -> None:
+    for photo in (
+        kitten,
+        np.full((40, 50, 3), 90, np.uint8),
+        read_image(ROOT / "assets/samples/robot-drawing.png").pixels,
+    ):
+        if not faces.detect(photo):
+            with pytest.raises(ImageError, match="No face was found"):
+                faces.invert(photo, model=TINY)
+
+
+def test_a_face_of_few_pixels_is_refused(faces: FaceEditing, portrait: Any) -> None:
+    small = np.ascontiguousarray(portrait[::4, ::4])
+    for face in faces.detect(small):
+        assert not face.usable
+    with pytest.raises(ImageError, match=r"cannot be edited|No face"):
+        faces.invert(small, model=TINY)
+
+
+def test_a_wrong_number_says_how_many_there_are(faces: FaceEditing, portrait: Any) -> None:
+    with pytest.raises(OptionError, match="There is one face in this photo"):
+        faces.invert(portrait, 1, model=TINY)
+    two = np.concatenate([portrait, portrait], 1)
+    with pytest.raises(OptionError, match="There are 2 faces"):
+        faces.invert(two, 2, model=TINY)
+
+
+# inverting and rendering
+
+
+def test_tuning_brings_the_face_closer_and_is_small(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
+    first = faces.invert(portrait, steps=8, model=TINY)
+    assert inverted.error < 0.9 * first.error
+    assert np.array_equal(inverted.ws, first.ws) and first.deltas == ()
+    assert all(delta.dtype == np.float16 for delta in inverted.deltas) and len(inverted.deltas) == 3
+    assert (inverted.steps, first.steps) == (48, 8) and inverted.square.shape == (32, 32, 3)
+
+
+def test_the_same_call_gives_the_same_latents(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
+    again = faces.refine(faces.invert(portrait, steps=8, model=TINY), steps=40)
+    assert np.array_equal(again.ws, inverted.ws)
+    assert all(np.array_equal(a, b) for a, b in zip(again.deltas, inverted.deltas, strict=True))
+
+
+def test_a_session_value_survives_copying_and_pickling(inverted: Inverted, faces: FaceEditing) -> None:
+    expected = faces.render(inverted, {"smile": 0.5})
+    for twin in (copy.deepcopy(inverted), pickle.loads(pickle.dumps(inverted))):
+        assert np.array_equal(faces.render(twin, {"smile": 0.5}), expected)
+
+
+def test_one_persons_tuning_never_reaches_anybody_else(inverted: Inverted, faces: FaceEditing, tiny: Engines) -> None:
+    stranger = faces.latents(5, model=TINY)
+    before = faces.render(stranger)
+    plain = faces.render(Latents(TINY, inverted.ws))
+    tuned = faces.render(inverted)
+    assert not np.array_equal(plain, tuned)
+    assert np.array_equal(faces.render(stranger), before)
+    assert np.array_equal(faces.render(Latents(TINY, inverted.ws)), plain)
+    held = {id(value) for value in vars(faces).values()} | {id(value) for value in vars(faces._shop).values()}
+    assert not held & {id(delta) for delta in inverted.deltas}
+    assert {row.card_id for row in tiny.residency.resident()} == {TINY}
+
+
+def test_seconds_end_the_search_and_cancel_stops_it(faces: FaceEditing, portrait: Any) -> None:
+    made = faces.invert(portrait, steps=10_000, seconds=0.5, model=TINY)
+    assert 0 < made.steps < 10_000 and made.seconds < 5
+    seen: list[Progress] = []
+    job = Job(lambda progress: (seen.append(progress), job.cancel() if progress.preview is not None else None))
+    with pytest.raises(Cancelled):
+        faces.invert(portrait, steps=500, model=TINY, job=job)
+    assert seen[-1].preview is not None and seen[-1].preview.shape == (32, 32, 3)
+
+
+def test_sliders_add_their_measured_reach(faces: FaceEditing) -> None:
+    directions = faces._shop.directions(TINY)
+    up, down = directions.shift({"smile": 1.0}), directions.shift({"smile": -0.5})
+    assert np.allclose(up, 1.5 * directions.vectors[0]) and np.allclose(down, -directions.vectors[0])
+    assert np.allclose(directions.shift({"smile": 1.0, "age": 0.5}) - up, 0.75 * directions.vectors[1], atol=1e-6)
+    assert [slider.name for slider in faces.sliders(model=TINY)] == ["smile", "age", "yaw", "mouth_open", "makeup"]
+
+
+@pytest.mark.parametrize(
+    ("sliders", "sentence"),
+    [
+        ({"wings": 0.5}, 'no slider "wings". Choose one of: smile, age'),
+        ({"smile": 1.5}, "goes from -1 to 1; 1.5"),
+        ({"smile": float("nan")}, "goes from -1 to 1"),
+    ],
+)
+def test_wrong_sliders_get_a_sentence(faces: FaceEditing, sliders: Any, sentence: str) -> None:
+    with pytest.raises(OptionError, match=sentence):
+        faces.generate(sliders=sliders, model=TINY)
+
+
+def test_a_model_without_sliders_or_with_wrong_ones_says_so(tmp_path: Path) -> None:
+    tiny_card(tmp_path, directions=False)
+    engine = Engines("cpu", home=tmp_path / "home", cards=tmp_path)[FaceEditing]
+    with pytest.raises(CardError, match="Tiny has no sliders yet"):
+        engine.sliders(model=TINY)
+    assert engine.generate(model=TINY).shape == (32, 32, 3)
+    tiny_card(tmp_path, layers=9)
+    engine = Engines("cpu", home=tmp_path / "home", cards=tmp_path)[FaceEditing]
+    with pytest.raises(CardError, match="do not fit its generator"):
+        engine.sliders(model=TINY)
+
+
+# pasting
+
+
+def test_outside_the_face_nothing_changes_and_inside_something_does(
+    inverted: Inverted, faces: FaceEditing, portrait: Any
+) -> None:
+    canvas = np.pad(portrait, ((40, 60), (100, 80), (0, 0)), mode="reflect")
+    face = faces.detect(canvas)[0].face
+    done = faces.finish(canvas, replace(inverted, face=face), {"smile": 0.8})
+    left, top, right, bottom = done.box
+    outside = np.ones(canvas.shape[:2], bool)
+    outside[top:bottom, left:right] = False
+    assert outside.mean() > 0.3
+    assert np.array_equal(done.pixels[outside], canvas[outside])
+    assert np.abs(done.pixels.astype(int) - canvas).max() > 10
+    assert done.sliders == {"smile": 0.8} and done.kept == 1.0 and done.verdict == faces.verdict(done.distance)
+
+
+def test_no_edit_gives_the_photo_back_bit_for_bit(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
+    assert np.array_equal(faces.finish(portrait, inverted, {}).pixels, portrait)
+    assert faces.finish(portrait, inverted, {}).distance == 0
+
+
+def test_sixteen_bits_and_alpha_stay(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
+    rng = np.random.default_rng(1)
+    fine = portrait.astype(np.uint16) * 257 + rng.integers(0, 200, portrait.shape).astype(np.uint16)
+    alpha = rng.integers(0, 65536, (*portrait.shape[:2], 1)).astype(np.uint16)
+    deep = np.concatenate([fine, alpha], 2)
+    done = faces.finish(deep, inverted, {"smile": 0.8}).pixels
+    assert done.dtype == np.uint16 and np.array_equal(done[..., 3], deep[..., 3])
+    eight = faces.finish(portrait, inverted, {"smile": 0.8}).pixels
+    difference = done[..., :3] / 257 - eight
+    assert np.abs(difference).mean() < 1.0
+    changed = np.abs(eight.astype(int) - portrait).max(2) > 8
+    assert len(np.unique(done[changed][:, 0] % 257)) > 100, "the low bits were lost"
+
+
+def test_a_moved_feature_takes_its_detail_along_and_leaves_none_behind() -> None:
+    """Before and after are smooth pictures of a bar at two heights; the photo's bar also has stripes."""
+    side = 128
+    y = np.mgrid[0:side, 0:side][0].astype(np.float32)
+
+    def bar(centre: float) -> Any:
+        return np.repeat((0.75 - 0.5 * np.exp(-(((y - centre) / 5) ** 2)))[..., None], 3, 2).astype(np.float32)
+
+    stripes = (((np.arange(side) // 2) % 2) * 2 - 1) * 0.08
+    detail = np.exp(-(((y - 68) / 5) ** 2))[..., None] * stripes[None, :, None]
+    photo = ((bar(68) + detail) * 255).astype(np.uint8)
+    made = pasting.compose(photo, Change(bar(68), bar(73)))
+    middle = made[40:100, 50:78].mean(2)
+    assert abs(int(middle.mean(1).argmin()) + 40 - 73) <= 1
+    texture = middle.std(1)
+    assert texture[33] > 0.6 * np.std(detail[68, 50:78]), "the detail did not come along"
+    assert middle.mean(1)[22] > 0.62, "a ghost of the old bar remained"
+
+
+def test_light_and_colour_change_without_loss_of_detail() -> None:
+    rng = np.random.default_rng(0)
+    grain = rng.integers(90, 160, (96, 96, 3)).astype(np.uint8)
+    flat = np.full((32, 32, 3), 0.5, np.float32)
+    made = pasting.compose(grain, Change(flat, flat + 0.1))
+    middle = (slice(40, 60), slice(40, 60))
+    assert np.allclose(made[middle], grain[middle] / 255 + 0.1, atol=0.004)
+
+
+def test_the_guard_draws_an_edit_back_to_its_bound() -> None:
+    asked: list[float] = []
+
+    def distance(factor: float) -> float:
+        asked.append(factor)
+        return 0.8 * factor
+
+    kept, left = guard.strongest(distance, 0.4)
+    assert 0.45 <= kept <= 0.5 and left <= 0.4 and left == pytest.approx(0.8 * kept)
+    assert guard.strongest(lambda factor: 0.1 * factor, 0.4) == (1.0, 0.1)
+    assert len(asked) <= 8
+    assert guard.bound(0) == float("inf") and guard.bound(1) < guard.bound(0.5) < guard.bound(0.01)
+    words = [guard.verdict(distance) for distance in (0.1, 0.4, 0.55, 0.7)]
+    assert len(set(words)) == 4 and words[0] == "The same person" and words[-1] == "Looks like someone else"
+
+
+def test_keeping_the_person_pulls_the_sliders_back(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
+    wish = {"smile": 1.0, "age": 1.0, "yaw": -1.0}
+    free, kept = (faces.finish(portrait, inverted, wish, keep=keep) for keep in (0.0, 1.0))
+    assert free.kept == 1.0 and free.distance > guard.bound(1.0)
+    assert kept.kept < 1.0 and kept.distance < free.distance and kept.distance < guard.bound(1.0) + 0.08
+    assert kept.sliders == pytest.approx({name: value * kept.kept for name, value in wish.items()})
+    with pytest.raises(OptionError, match="Keep goes from 0 to 1"):
+        faces.finish(portrait, inverted, wish, keep=2)
+
+
+def test_from_file_to_file_with_metadata_and_mark(faces: FaceEditing, portrait: Any, tmp_path: Path) -> None:
+    source, target = tmp_path / "me.png", tmp_path / "out.png"
+    exif = (
+        b"Exif\x00\x00"
+        + b"II*\x00\x08\x00\x00\x00\x01\x00\x0f\x01\x02\x00\x05\x00\x00\x00\x1a\x00\x00\x00\x00\x00\x00\x00Acme\x00"
+    )
+    write_image(source, Picture(portrait, "me.png", exif=exif))
+    job = Job()
+    made = faces.edit_photo(source, target, {"smile": 0.4}, steps=3, model=TINY, job=job)
+    assert made.pixels.shape == portrait.shape and is_marked(target)
+    recipe = read_recipe(target)
+    assert (recipe.tool, recipe.model) == ("edit-face", TINY) and recipe.options["smile"] == 0.4
+    assert b"Acme" in (read_image(target).exif or b"")
+    assert {"identity_distance", "verdict", "kept", "seconds", "precision"} <= set(job.facts)
+
+
+# people who do not exist
+
+
+def test_a_seed_is_a_face_however_many_are_asked_for(faces: FaceEditing, tmp_path: Path) -> None:
+    one = faces.generate(seed=4, model=TINY)
+    assert one.shape == (32, 32, 3) and one.dtype == np.uint8
+    assert np.abs(faces.render(faces.latents(4, model=TINY)).astype(int) - one).max() <= 1
+    paths = faces.generate_files(tmp_path, seed=3, count=3, model=TINY, size=48)
+    assert [path.name for path in paths] == ["0000000003.png", "0000000004.png", "0000000005.png"]
+    assert read_image(paths[1]).size == (48, 48) and is_marked(paths[1])
+    assert read_recipe(paths[1]).seed == 4
+    sheet = faces.sheet(seed=3, count=3, columns=2, model=TINY)
+    assert sheet.shape == (68, 68, 3)
+    assert np.abs(sheet[:32, 36:].astype(int) - one).max() <= 1 and (sheet[36:, 36:] == 255).all()
+
+
+def test_a_dataset_has_labels(faces: FaceEditing, tmp_path: Path) -> None:
+    path = faces.dataset(tmp_path / "set.zip", seed=7, count=5, sliders={"smile": 0.3}, model=TINY)
+    with zipfile.ZipFile(path) as archive:
+        labels = json.loads(archive.read("labels.json"))
+        assert [face["seed"] for face in labels["faces"]] == [7, 8, 9, 10, 11]
+        assert labels["options"] == {"truncation": 1.0, "smile": 0.3} and labels["model"] == TINY
+        assert sorted(archive.namelist()) == sorted(["labels.json", *(face["file"] for face in labels["faces"])])
+        (tmp_path / "one.png").write_bytes(archive.read(labels["faces"][0]["file"]))
+    assert is_marked(tmp_path / "one.png") and read_recipe(tmp_path / "one.png").seed == 7
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
+
+
+def test_mixing_takes_layers_from_either(faces: FaceEditing, inverted: Inverted) -> None:
+    a, b = faces.latents(1, model=TINY), faces.latents(2, model=TINY)
+    mixed = faces.mix(a, b, coarse=1, middle=0, fine=0.5)
+    assert np.array_equal(mixed.ws[:6], b.ws[:6])
+    assert np.allclose(faces.mix(a, b, coarse=0, middle=0.25, fine=1).ws[6:], 0.75 * a.ws[6:] + 0.25 * b.ws[6:])
+    assert np.array_equal(faces.mix(a, b, coarse=0, middle=0, fine=0).ws, a.ws)
+    placed = faces.mix(inverted, a, coarse=1, middle=1, fine=1)
+    assert isinstance(placed, Inverted) and placed.face == inverted.face
+    assert all(not delta.any() for delta in placed.deltas)
+    with pytest.raises(OptionError, match="Coarse goes from 0"):
+        faces.mix(a, b, coarse=2)
+    with pytest.raises(OptionError, match="different models"):
+        faces.mix(a, Latents("other", b.ws))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda f: f.generate(seed=-1, model=TINY), "A seed is a whole number"),
+        (lambda f: f.generate(truncation=3, model=TINY), "Truncation goes from 0"),
+        (lambda f: f.sheet(count=0, model=TINY), "From 1 to"),
+        (lambda f: f.generate(model="realesr-animevideov3"), "There is no model"),
+    ],
+)
+def test_wrong_wishes_get_a_sentence(faces: FaceEditing, call: Any, sentence: str) -> None:
+    with pytest.raises((OptionError, CardError), match=sentence):
+        call(faces)
+
+
+# films
+
+
+def test_films_from_seeds_and_of_a_talking_photo(
+    faces: FaceEditing, inverted: Inverted, portrait: Any, tmp_path: Path
+) -> None:
+    import av
+
+    loop = faces.film(tmp_path / "loop.mp4", [1, 2], seconds_each=0.25, fps=12, size=64, model=TINY)
+    with av.open(str(loop)) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == 6 and frames[0].shape == (64, 64, 3)
+    steps = [np.abs(a - b).mean() for a, b in zip(frames, [*frames[1:], frames[0]], strict=True)]
+    assert max(steps) < 4 * np.median(steps) + 1, "it does not loop smoothly"
+    path = faces.animate(tmp_path / "talk.mp4", inverted, photo=portrait, preset="talk", seconds=0.5, fps=12, size=128)
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+        assert "animate" in container.metadata["recipe"]
+    assert len(frames) == 6 and max(frames[0].shape) == 128
+    assert any(np.abs(a - frames[0]).max() > 12 for a in frames[1:])
+    with pytest.raises(OptionError, match='no preset "dance"'):
+        faces.animate(tmp_path / "x.mp4", inverted, preset="dance")
+    with pytest.raises(OptionError, match="2 to 64 seeds"):
+        faces.film(tmp_path / "x.mp4", [1], model=TINY)
+    assert not (tmp_path / "x.mp4").exists()
+
+
+# makeup, mixing and turning in photos
+
+
+def test_makeup_without_the_generator_is_local_and_quick(faces: FaceEditing, portrait: Any) -> None:
+    red = portrait.copy()
+    red[135:160, 105:165, 0] = np.minimum(red[135:160, 105:165, 0] + 50.0, 255).astype(np.uint8)
+    done = faces.makeup(portrait, red, generator=0, model=TINY)
+    assert done.pixels.shape == portrait.shape and done.sliders == {}
+    changed = np.abs(done.pixels.astype(int) - portrait).max(2) > 3
+    assert changed.any() and not changed[:30].any() and not changed[200:].any()
+    assert done.distance < 0.5
+
+
+def test_a_blend_sits_in_the_first_photo(faces: FaceEditing, portrait: Any) -> None:
+    other = np.ascontiguousarray(portrait[:, ::-1])
+    done = faces.mix_photos(portrait, other, steps=3, model=TINY)
+    assert done.pixels.shape == portrait.shape and not np.array_equal(done.pixels, portrait)
+    none = faces.mix_photos(portrait, other, coarse=0, middle=0, fine=0, steps=3, model=TINY)
+    assert np.array_equal(none.pixels, portrait)
+
+
+def test_ages_need_the_reader_and_say_so(faces: FaceEditing, inverted: Inverted, portrait: Any) -> None:
+    with pytest.raises(CardError, match="face-attributes"):
+        faces.age(portrait, 60, inverted=inverted)
+    with pytest.raises(OptionError, match="Ages go from 16"):
+        faces.age(portrait, 7, inverted=inverted)
+
+
+# the command line
+
+
+@pytest.fixture
+def command(tiny: Engines, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command on the tiny generator; returns exit code, printed JSON, and what went to the error stream."""
+    monkeypatch.setattr("engines.__main__.Engines", lambda device: tiny)
+
+    def run(*arguments: str) -> tuple[int, Any, str]:
+        code = main([*arguments, "--model", TINY, "--json"])
+        printed = capsys.readouterr()
+        return code, json.loads(printed.out) if printed.out.strip() else None, printed.err
+
+    return run
+
+
+def test_edit_face_and_mix_faces_from_the_command_line(command: Any, portrait: Any, tmp_path: Path) -> None:
+    photo, out = tmp_path / "in" / "me.png", tmp_path / "out"
+    photo.parent.mkdir()
+    write_image(photo, Picture(portrait))
+    (photo.parent / "no-face.png").write_bytes((ROOT / "assets/samples/kitten.png").read_bytes())
+    code, facts, _ = command("edit-face", str(photo.parent), str(out), "--set", "smile=0.6", "--seconds", "0.6")
+    assert code == 1 and [Path(row["file"]).name for row in facts["failed"]] == ["no-face.png"]
+    assert "No face was found" in facts["failed"][0]["reason"]
+    (done,) = facts["done"]
+    assert {"identity_distance", "verdict", "seconds", "kept"} <= set(done) and done["model"] == TINY
+    assert read_recipe(out / "me.png").options["set"] == "smile=0.6"
+    code, facts, _ = command("mix-faces", str(photo), str(photo), str(tmp_path / "mix.png"), "--seconds", "0.4")
+    assert code == 0 and read_recipe(tmp_path / "mix.png").tool == "mix-faces"
+    code, facts, _ = command("transfer-makeup", str(photo), str(photo), str(tmp_path / "up.png"), "--generator", "0")
+    assert code == 0 and facts["done"][0]["identity_distance"] < 0.1
+    code, facts, _ = command("edit-face", str(photo), str(tmp_path / "x.png"), "--describe", "purple")
+    assert code == 1 and "Nothing to do" in facts["failed"][0]["reason"] and not (tmp_path / "x.png").exists()
+
+
+def test_generate_face_from_the_command_line(command: Any, tmp_path: Path) -> None:
+    code, facts, _ = command("generate-face", str(tmp_path / "one.png"), "--seed", "7", "--set", "age=0.5")
+    assert code == 0 and facts["done"][0]["width"] == 32 and read_recipe(tmp_path / "one.png").seed == 7
+    code, facts, _ = command("generate-face", str(tmp_path / "many"), "--count", "3", "--size", "64")
+    assert code == 0 and len(facts["done"]) == 3 and len(list((tmp_path / "many").glob("*.png"))) == 3
+    code, facts, _ = command("generate-face", str(tmp_path / "set.zip"), "--count", "2")
+    assert code == 0 and zipfile.ZipFile(tmp_path / "set.zip").testzip() is None
+    code, _, said = command("generate-face", str(tmp_path / "one.png"), "--count", "3")
+    assert code == 1 and "need a folder" in said
+    code, _, said = command("generate-face", str(tmp_path / "two.png"), "--set", "smile")
+    assert code == 1 and "--set takes NAME=VALUE" in said
+
+
+@pytest.mark.parametrize("case", ["rotated", "dark", "hand", "cut", "twelve"])
+def test_hard_photos_give_a_result_or_a_sentence(faces: FaceEditing, portrait: Any, case: str) -> None:
+    photo = portrait.copy()
+    photo[140:172, 105:165] = (200, 160, 140) if case == "hand" else photo[140:172, 105:165]
+    photo = {
+        "rotated": np.rot90(photo, 2),
+        "dark": (photo * 0.12).astype(np.uint8),
+        "cut": photo[:, 110:],
+        "twelve": np.tile(photo[:230], (3, 4, 1)),
+    }.get(case, photo)
+    photo = np.ascontiguousarray(photo)
+    found = faces.detect(photo)
+    assert len(found) == (12 if case == "twelve" else 1)
+    edited = faces.edit(photo, {"smile": 0.7}, face=found[-1], steps=2, model=TINY)
+    assert edited.shape == photo.shape and not np.array_equal(edited, photo)
+
+
+def test_an_encoders_guess_is_where_the_search_begins_and_stays_near(faces: FaceEditing, portrait: Any) -> None:
+    from engines.faces.inverting import Search, Target
+
+    shop = faces._shop
+    with shop.generator(TINY, Job()) as generator:
+        mean, axes = generator.spread()
+        guess = faces.latents(9, model=TINY).ws
+        frame = faces.render(Latents(TINY, guess))
+        copy_ = private_copy(shop.catalogue, shop.card(TINY), shop.device)
+        search = Search(copy_, mean, axes, Target.of(frame, shop.device), shop.residency, Job())
+        found, steps = search.latents(guess, 6)
+        blind, _ = search.latents(None, 6)
+    assert steps == 6 and found.shape == guess.shape
+    assert np.abs(found - guess).mean() < 0.5 * np.abs(blind - guess).mean()

@@ -1,0 +1,207 @@
+"""The parts of face editing that need no generator: words, makeup, ages, sounds and the films made of them."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from engines.core import faces
+from engines.core.errors import MediaError, OptionError
+from engines.core.provenance import EDITED, Recipe
+from engines.faces import ageing, films, makeup, talking, words
+from engines.faces.commands import parsed
+
+NAMES = (
+    *("smile", "mouth_open", "eyes", "age", "masculine", "glasses", "beard", "hair_dark", "hair_blond", "hair_grey"),
+    *("fringe", "makeup", "yaw", "pitch", "exposure", "warmth"),
+)
+ENTRIES = [{"name": name, "low": -2.0, "high": 2.0, "years_per_unit": 15.0} for name in NAMES]
+
+
+# words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "a smiling older woman with grey hair and glasses",
+            {"smile": 1, "age": 1, "masculine": -1, "hair_grey": 1, "glasses": 1},
+        ),
+        ("a serious man without a beard", {"smile": -1, "masculine": 1, "beard": -1}),
+        ("not smiling, eyes closed", {"smile": -1, "eyes": -1}),
+        ("young girl, blond hair with a fringe", {"age": -1, "masculine": -1, "hair_blond": 1, "fringe": 1}),
+        ("grandfather looking left in warm light", {"age": 1, "masculine": 1, "yaw": -1, "warmth": 1}),
+        ("woman in her fifties, no glasses", {"masculine": -1, "age": 1, "glasses": -1}),
+        ("", {}),
+    ],
+)
+def test_a_description_sets_the_sliders_it_means(text: str, expected: dict[str, int]) -> None:
+    found = words.read(text, ENTRIES)
+    assert {name: np.sign(value) for name, value in found.sliders.items()} == expected
+    assert all(-1 <= value <= 1 for value in found.sliders.values())
+    assert found.ignored == ()
+
+
+def test_strength_ages_and_unknown_words() -> None:
+    said = [words.read(text, ENTRIES).sliders["smile"] for text in ("slightly smiling", "smiling", "very happy")]
+    assert said == sorted(said) and len(set(said)) == 3
+    by_years = [words.read(text, ENTRIES).sliders["age"] for text in ("aged 20", "a 40-year-old man", "60 years old")]
+    assert by_years[0] < 0 < by_years[1] < by_years[2] and by_years[2] == pytest.approx((60 - 32) / 30, abs=1e-3)
+    odd = words.read("a purple dragon who is smiling", ENTRIES)
+    assert odd.ignored == ("purple", "dragon") and odd.understood == (("smiling", "smile", 0.7),)
+    few = words.read("smiling with glasses", [{"name": "smile", "low": -1, "high": 1}])
+    assert few.sliders == {"smile": 0.7} and few.ignored == ("glasses",)
+
+
+def test_every_slider_that_is_expected_can_be_said() -> None:
+    sayable = {name for values in words._PHRASES.values() for name in values}
+    assert sayable == set(NAMES)
+
+
+def test_settings_of_the_command_line() -> None:
+    assert parsed(["smile=0.6", " age = -0.4"]) == {"smile": 0.6, "age": -0.4}
+    with pytest.raises(OptionError, match="--set takes NAME=VALUE"):
+        parsed(["smile"])
+
+
+# ages
+
+
+def test_the_age_slider_is_found_by_looking() -> None:
+    def estimate(values: list[float]) -> list[float]:
+        return [40 + 22 * value + 6 * value**2 for value in values]
+
+    seen = ageing.curve(estimate)
+    for years in (25.0, 40.0, 55.0):
+        assert estimate([ageing.slider_for(years, estimate, seen)])[0] == pytest.approx(years, abs=1.0)
+    assert ageing.slider_for(90, estimate, seen) == 1.0 and ageing.slider_for(16, estimate, seen) == -1.0
+    with pytest.raises(OptionError, match="Ages go from 16 to 90"):
+        ageing.wished(5)
+
+
+# makeup
+
+
+@pytest.fixture(scope="module")
+def square() -> Any:
+    photo = np.ascontiguousarray(data.astronaut(), np.uint8)
+    return faces.align(photo, faces.detect(photo)[0], makeup.SIDE)
+
+
+def test_regions_lie_where_lips_eyes_and_skin_are(square: Any) -> None:
+    masks = makeup.regions(square)
+    side = makeup.SIDE
+
+    def centre(mask: Any) -> Any:
+        y, x = np.mgrid[0:side, 0:side] / side
+        return np.array([(x * mask).sum(), (y * mask).sum()]) / mask.sum()
+
+    assert centre(masks["lips"]) == pytest.approx([0.5, 0.72], abs=0.04)
+    assert centre(masks["eyes"]) == pytest.approx([0.5, 0.46], abs=0.04)
+    hair, cheek = masks["skin"][round(0.1 * side), side // 2], masks["skin"][round(0.6 * side), round(0.34 * side)]
+    assert hair < 0.05 and cheek > 0.7
+    assert 0.005 < masks["lips"].mean() < 0.05 and 0.1 < masks["skin"].mean() < 0.4
+
+
+def test_a_references_lips_come_over_and_nothing_else(square: Any) -> None:
+    masks = makeup.regions(square)
+    lab = cv2.cvtColor(square.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab[..., 1] += 25 * masks["lips"]
+    painted = (np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) * 255).astype(np.uint8)
+    made = makeup.transferred(square, painted, {"lips": 1.0})
+    change = np.abs(made - square / 255).max(2)
+    assert change[masks["lips"] < 0.01].max() < 0.01
+    where = masks["lips"] > 0.8
+    aim, before, after = (picture[where].mean(0) for picture in (painted / 255, square / 255, made))
+    assert np.abs(after - aim).max() < 0.4 * np.abs(before - aim).max()
+    half = makeup.transferred(square, painted, {"lips": 0.5})
+    assert np.abs(half - (made + square / 255) / 2).max() < 0.05
+    assert np.abs(makeup.transferred(square, square, dict.fromkeys(makeup.REGIONS, 1.0)) - square / 255).max() < 0.01
+
+
+def test_references_with_an_open_mouth_or_hidden_lips_do_no_harm(square: Any) -> None:
+    gaping = square.copy()
+    cv2.ellipse(gaping, (256, 385), (60, 45), 0, 0, 360, (20, 5, 5), -1)
+    for reference in (gaping, np.full_like(square, 127), np.zeros_like(square)):
+        made = makeup.transferred(square, reference, dict.fromkeys(makeup.REGIONS, 1.0))
+        assert np.isfinite(made).all() and np.abs(made - square / 255)[:40].max() < 0.01
+    assert all(mask.min() >= 0 and mask.max() <= 1 for mask in makeup.regions(gaping).values())
+
+
+# sounds and films
+
+
+def speech(seconds: float = 2.0) -> Any:
+    """A tone that is on for half a second and off for half a second."""
+    t = np.arange(round(seconds * films.RATE)) / films.RATE
+    return (0.4 * np.sin(2 * np.pi * 180 * t) * ((t % 1.0) < 0.5)).astype(np.float32)
+
+
+def write_wav(path: Path, samples: Any) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(films.RATE)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path
+
+
+def test_the_mouth_follows_the_sound() -> None:
+    loud = talking.loudness(speech(), 48, 24)
+    assert loud[4:11].min() > 0.8 and loud[18:23].max() < 0.1 and loud[28:35].min() > 0.8
+    assert not talking.loudness(np.zeros(films.RATE, np.float32), 24, 24).any()
+    curves = talking.curves(NAMES, frames=48, fps=24, sound=speech(), preset="talk")
+    assert curves["mouth_open"][4:11].min() > curves["mouth_open"][18:23].max() + 0.5
+    assert all(np.abs(curve).max() <= 1 and curve.shape == (48,) for curve in curves.values())
+    fewer = talking.curves(["smile"], frames=48, fps=24, sound=speech(), preset="talk")
+    assert fewer["smile"][4:11].min() > fewer["smile"][18:23].max() + 0.4, "without a mouth slider the smile speaks"
+
+
+@pytest.mark.parametrize("preset", talking.PRESETS)
+def test_presets_move_and_repeat(preset: str) -> None:
+    curves = talking.curves(NAMES, frames=120, fps=24, sound=None, preset=preset, seed=3)
+    again = talking.curves(NAMES, frames=120, fps=24, sound=None, preset=preset, seed=3)
+    assert all(np.array_equal(curves[name], again[name]) for name in curves)
+    assert curves["eyes"].min() < -0.8 and np.ptp(curves["yaw"]) > 0.05
+    assert set(talking.curves(["yaw"], frames=5, fps=24, sound=None, preset=preset)) == {"yaw"}
+
+
+def test_a_film_has_its_frames_its_sound_and_its_mark(tmp_path: Path) -> None:
+    def frames() -> Iterator[Any]:
+        for index in range(24):
+            yield np.full((64, 48, 3), index * 10, np.uint8)
+
+    sound = films.read_sound(write_wav(tmp_path / "a.wav", speech(1.0)))
+    assert sound.shape == (films.RATE,) and np.abs(sound - speech(1.0)).max() < 1e-3
+    path = films.write_film(tmp_path / "a.mp4", frames(), fps=24, recipe=Recipe("animate", "m", {}, 1), sound=sound)
+    with av.open(str(path)) as container:
+        assert container.metadata["digitalsourcetype"] == EDITED and '"tool": "animate"' in container.metadata["recipe"]
+        levels = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(video=0)]
+        assert np.allclose(levels, np.arange(24) * 10, atol=4)
+    heard = films.read_sound(path)
+    assert abs(len(heard) - films.RATE) < 3000 and np.abs(heard[: films.RATE // 2]).max() > 0.3
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
+
+
+def test_sounds_that_are_none_get_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_text("no sound")
+    for path, sentence in (
+        (tmp_path / "a.mp3", "cannot be read as sound"),
+        (tmp_path / "gone.wav", "is not there"),
+        (write_wav(tmp_path / "s.wav", speech(0.05)), "shorter than a tenth"),
+    ):
+        with pytest.raises(MediaError, match=sentence):
+            films.read_sound(path)
+    with pytest.raises(OptionError, match=r"written as \.mp4"):
+        films.check(24, 256, tmp_path / "a.gif")
+    with pytest.raises(OptionError, match="1 to 60 frames"):
+        films.check(0, 256, tmp_path / "a.mp4")
