@@ -113,7 +113,8 @@ def theme() -> gr.themes.Base:
 
 def stylesheet() -> str:
     """The studio's own CSS: the shell first, then one file per component."""
-    names = ("page", "controls", "stage", "cards")
+    names = ["page", "controls", "stage", "cards"]
+    names += sorted(path.stem for path in WEB.glob("*.css") if path.stem not in names)
     return "\n".join((WEB / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 

@@ -1,0 +1,269 @@
+"""What takes seconds: a photo's face sits down, an age strip, makeup, a blend of two people, a film."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.core.errors import ImageError, OptionError
+from engines.core.files import edit_file
+from engines.core.image import Picture, Pixels, read_image, write_image
+from engines.core.job import Fact, Job, facts_line
+from engines.core.provenance import Recipe
+from engines.faces.values import Finished, FoundFace
+from studio.faces import asking
+from studio.faces.asking import Wish
+from studio.faces.desk import Desk
+from studio.faces.sitting import Sitting, new_key, to_canvas
+from studio.pictures import Shot, eight_bit, new_file, read_shot, shown_copy, uploaded
+
+AGES = (20, 35, 50, 65, 80)
+REGIONS = ("lips", "eyes", "skin")
+FILM_SECONDS = 4.0
+Sent = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A photo that was brought, and who was found in it."""
+
+    shot: Shot
+    faces: tuple[FoundFace, ...]
+
+
+def bring(desk: Desk, path: Path, job: Job) -> Brought:
+    """Read a photo and find its faces. ImageError: not a picture, or nobody in it whom the engine could edit."""
+    job.report(0.0, "Looking for faces")
+    shot = read_shot(path)
+    if shot.error:
+        raise ImageError(shot.error)
+    found = desk.engine.detect(desk.sittings.photo(shot).pixels)
+    if not found:
+        raise ImageError(desk.engine.no_face())
+    if not any(face.usable for face in found):
+        raise ImageError(
+            found[0].hints[0] if found[0].hints else "This face cannot be edited. Send a larger photo from the front."
+        )
+    return Brought(shot, tuple(found))
+
+
+def choices(brought: Brought) -> dict[str, Any]:
+    """Several faces: the page asks which."""
+    shot = brought.shot
+    faces = [
+        {"number": face.number, "box": list(face.box), "hints": list(face.hints), "usable": face.usable}
+        for face in brought.faces
+    ]
+    return {"name": shot.name, "picture": shot.before, "width": shot.width, "height": shot.height, "faces": faces}
+
+
+def sit(desk: Desk, brought: Brought, number: int, job: Job) -> Sitting:
+    """A face of a photo into the generator: it can be edited at once. OptionError for one that is not there."""
+    face = next((one for one in brought.faces if one.number == number), None)
+    if face is None:
+        raise OptionError("There is no such face in this photo. Choose one of the boxes.")
+    inverted = desk.engine.invert(desk.sittings.photo(brought.shot).pixels, face, job=job)
+    shot, base = brought.shot, desk.engine.render(inverted, {})
+    return desk.sittings.put(
+        Sitting(
+            key=new_key(),
+            who=inverted,
+            base=base,
+            name=shot.name,
+            picture=shot.before,
+            width=shot.width,
+            height=shot.height,
+            matrix=to_canvas(inverted.face.to_square(base.shape[0])),
+            shot=shot,
+            face=face,
+            facts={**job.facts, "seconds": inverted.seconds},
+        )
+    )
+
+
+def learn(desk: Desk, sitting: Sitting, job: Job) -> Sitting:
+    """The same sitting, its face learned better by tuning the generator to it; sliders stay as they are."""
+    tuned = desk.engine.refine(sitting.inverted, job=job)
+    facts = {**job.facts, "seconds": tuned.seconds}
+    base = desk.engine.render(tuned, {})
+    return desk.sittings.put(replace(sitting, who=tuned, base=base, version=sitting.version + 1, facts=facts))
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a tool made beside the portrait: a picture or a film, as the page shows it."""
+
+    title: str
+    path: str
+    view: str
+    name: str
+    line: str
+    kind: str = "picture"
+    words: str = ""
+    width: int = 0
+    height: int = 0
+    again: bool = False  # whether it is a photo that can be edited further
+
+    def shown(self) -> dict[str, Any]:
+        """For the page. The id tells two products apart."""
+        return {"id": secrets.token_hex(4), **vars(self)}
+
+
+def tool(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The tool that `sent["do"]` names. OptionError for any other."""
+    tools: dict[str, Callable[[Desk, Sitting, Sent, Job], Product]] = {
+        "strip": strip,
+        "makeup": makeup,
+        "mix": mix,
+        "film": film,
+        "front": front,
+        "years": years,
+    }
+    chosen = tools.get(str(sent.get("do")))
+    if chosen is None:
+        raise OptionError("There is no such tool. Load the page again.")
+    return chosen(desk, sitting, sent, job)
+
+
+def spent(job: Job) -> str:
+    """Model, device, precision, and the seconds of the whole tool."""
+    return facts_line({**job.facts, "seconds": job.seconds})
+
+
+def strip(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The photo's face at several ages, side by side."""
+    photo = _photo(desk, sitting)
+    pixels = desk.engine.age_strip(photo.pixels, AGES, height=512, inverted=sitting.inverted, job=job)
+    target = new_file(f"{Path(sitting.name).stem}_ages.png")
+    options: dict[str, Fact] = {"ages": " ".join(map(str, AGES)), "face": _number(sitting)}
+    write_image(target, Picture(pixels, target.name), recipe=Recipe("age-strip", sitting.who.model, options))
+    words = f"Made to look {', '.join(map(str, AGES[:-1]))} and {AGES[-1]} years old"
+    height, width = pixels.shape[:2]
+    return Product("Ages", str(target), str(target), target.name, spent(job), words=words, width=width, height=height)
+
+
+def years(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The photo with the face at an age in years."""
+    age = asking.number(sent.get("years", 60), 16, 90, "An age")
+
+    def edit(pixels: Pixels, part: Job) -> Finished:
+        return desk.engine.age(pixels, age, inverted=sitting.inverted, job=part)
+
+    return _edited(desk, sitting, "age-face", f"at_{age:.0f}", {"years": age}, edit, job)
+
+
+def front(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The head turned towards the camera."""
+
+    def edit(pixels: Pixels, part: Job) -> Finished:
+        return desk.engine.frontal(pixels, inverted=sitting.inverted, job=part)
+
+    return _edited(desk, sitting, "edit-face", "frontal", {"frontal": 1.0}, edit, job)
+
+
+def makeup(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The makeup of a reference photo on the photo's face."""
+    reference = _upload(sent)
+    parts: dict[str, Any] = {
+        name: asking.number(sent.get(name, 1), 0, 1, name.capitalize()) for name in ("lips", "eyes", "skin")
+    }
+
+    def edit(pixels: Pixels, part: Job) -> Finished:
+        return desk.engine.makeup(pixels, reference.pixels, **parts, generator=0.0, inverted=sitting.inverted, job=part)
+
+    return _edited(desk, sitting, "transfer-makeup", "makeup", dict(parts), edit, job)
+
+
+def mix(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The photo with a blend of its face and another photo's."""
+    other = _upload(sent)
+    parts: dict[str, Any] = {name: asking.number(sent.get(name, 0.5), 0, 1, name.capitalize()) for name in asking.MIX}
+
+    def edit(pixels: Pixels, part: Job) -> Finished:
+        return desk.engine.mix_photos(pixels, other.pixels, **parts, face_a=_number(sitting), job=part)
+
+    return _edited(desk, sitting, "mix-faces", "mix", dict(parts), edit, job)
+
+
+def film(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """The face moves, with a sound or by a preset; mp4."""
+    wish = Wish.of(sent)
+    sound = uploaded(str(sent["path"])) if sent.get("path") else None
+    preset = str(sent.get("preset") or "talk")
+    target = new_file(f"{Path(sitting.name).stem}_{'talks' if sound else preset.replace(' ', '_')}.mp4")
+    photo = _photo(desk, sitting).pixels if sitting.shot else None
+    desk.engine.animate(
+        target,
+        sitting.who,
+        sound=sound,
+        preset=preset,
+        photo=photo,
+        sliders=wish.sliders,
+        seconds=FILM_SECONDS,
+        seed=sitting.seed,
+        job=job,
+    )
+    words = "Marked as made by AI, in the picture and in the file"
+    return Product("Film", str(target), str(target), target.name, spent(job), kind="film", words=words)
+
+
+def _edited(
+    desk: Desk,
+    sitting: Sitting,
+    verb: str,
+    ending: str,
+    options: Mapping[str, Fact],
+    edit: Callable[[Pixels, Job], Finished],
+    job: Job,
+) -> Product:
+    """An edit of the sitting's photo from file to file, as the page shows it."""
+    if sitting.shot is None:
+        raise OptionError("This works on a face in a photo. Bring a photo first.")
+    done: list[Finished] = []
+
+    def work(pixels: Pixels, part: Job) -> Pixels:
+        done.append(edit(pixels, part))
+        return done[0].pixels
+
+    target = new_file(f"{Path(sitting.name).stem}_{ending}.png")
+    recorded = {**options, "face": _number(sitting)}
+    result = edit_file(sitting.shot.path, target, tool=verb, options=recorded, edit=work, name=sitting.name, job=job)
+    view, note = shown_copy(target, result)
+    finished = done[0]
+    words = f"{finished.verdict}, distance {finished.distance:.2f}"
+    if finished.age_before is not None and finished.age_after is not None:
+        words += f" · looked {finished.age_before:.0f}, looks {finished.age_after:.0f}"
+    height, width = result.size
+    return Product(
+        ending.replace("_", " ").capitalize(),
+        str(target),
+        view,
+        target.name,
+        spent(job),
+        words=" ".join(filter(None, (words, note))),
+        width=width,
+        height=height,
+        again=True,
+    )
+
+
+def _photo(desk: Desk, sitting: Sitting) -> Picture:
+    if sitting.shot is None:
+        raise OptionError("This works on a face in a photo. Bring a photo first.")
+    return desk.sittings.photo(sitting.shot)
+
+
+def _number(sitting: Sitting) -> int:
+    return sitting.face.number if sitting.face else 0
+
+
+def _upload(sent: Sent) -> Picture:
+    """The second photo a tool works with."""
+    path = uploaded(str(sent.get("path") or ""))
+    picture = read_image(path, path.name, srgb=True)
+    return picture.with_pixels(np.ascontiguousarray(eight_bit(picture.pixels)))
