@@ -495,6 +495,8 @@ def test_generate_face_from_the_command_line(command: Any, tmp_path: Path) -> No
     assert code == 0 and len(facts["done"]) == 3 and len(list((tmp_path / "many").glob("*.png"))) == 3
     code, facts, _ = command("generate-face", str(tmp_path / "set.zip"), "--count", "2")
     assert code == 0 and zipfile.ZipFile(tmp_path / "set.zip").testzip() is None
+    code, facts, _ = command("generate-face", str(tmp_path / "turn.mp4"), "--count", "2", "--size", "64")
+    assert code == 0 and facts["done"][0]["count"] == 2 and (tmp_path / "turn.mp4").stat().st_size > 1000
     code, _, said = command("generate-face", str(tmp_path / "one.png"), "--count", "3")
     assert code == 1 and "need a folder" in said
     code, _, said = command("generate-face", str(tmp_path / "two.png"), "--set", "smile")

@@ -128,7 +128,7 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="OUT", type=Path, help="a file, or a folder for several, or a .zip with labels"
+        "target", metavar="OUT", type=Path, help="a file, a folder for several, a .zip with labels, or an .mp4"
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed is the same face")
     parser.add_argument("--count", type=int, default=1, help="how many, from that seed on")
@@ -169,6 +169,10 @@ class _Tasks:
         common: dict[str, Any] = {"truncation": args.truncation, "sliders": parsed(args.set), "model": args.model}
         if target.suffix.lower() == ".zip":
             self.engine.dataset(target, seed=args.seed, count=args.count, job=job, **common)
+            return Batch([job.facts | {"file": str(target), "count": args.count}])
+        if target.suffix.lower() == ".mp4":
+            seeds = range(args.seed, args.seed + args.count)
+            self.engine.film(target, seeds, size=args.size or 512, job=job, **common)
             return Batch([job.facts | {"file": str(target), "count": args.count}])
         if target.suffix.lower() in WRITE_SUFFIXES:
             if args.count != 1:

@@ -8,9 +8,12 @@ against the others; here that is done where it counts, in what they change:
 
 the shortest step, in the metric of the latents' own covariance C, that moves the wanted score by one and the held ones
 by nothing, to first order. A is what the scores respond to, told in two ways: by regression on w over thousands of
-generated faces, and by the mean gradient through generator and reader in W+. Both, over several ranges of layers, are
-tried on faces of their own, and the one that moves the wanted score most for what it moves besides is kept. Its range
-ends where the score stops rising on nine of ten faces, or where dlib no longer sees the same person.
+generated faces, and by the mean gradient through generator and reader in W+. With an encoder and pictures of people
+(--encoder, --data) a third way comes first: what the latents of those who have an attribute differ in from all others'
+(`portraits.py`). It knows what the generator rarely draws by itself, and cannot please the reader with a pattern, as a
+gradient can. Every way is tried over several ranges of layers on faces of its own, and what moves the wanted score
+most for what it moves besides is kept. Its range ends where the score stops rising on nine of ten faces, or where dlib
+no longer sees the same person, or at `Slider.most`.
 """
 
 import argparse
@@ -28,8 +31,10 @@ from torch import Tensor, nn
 
 from engines.core.errors import StudioError
 from engines.models.face_attributes import FaceAttributes
+from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import contact_sheet, to_bytes
+from engines.train.portraits import Portraits, differences, portraits
 from engines.train.recipes.encoder import load_module
 from engines.train.responses import Census, Scores, Trial, census, gradients, regress, solve
 from engines.train.sliders import HELD, POSE, SLIDERS, Found, Slider, merged, read, write
@@ -71,6 +76,22 @@ def candidates(
     return out
 
 
+def from_people(slider: Slider, seen: Portraits) -> list[tuple[str, tuple[int, int], Tensor]]:
+    """Directions to try, from the latents of portraits; none for what only dlib reads."""
+    wanted = slider.score.lstrip("-")
+    if wanted in POSE:
+        return []
+    sign = -1.0 if slider.score.startswith("-") else 1.0
+    difference = sign * differences(seen, wanted, [name for name in HELD if name not in slider.free])
+    out = []
+    for first, last in RANGES:
+        if last <= len(difference):
+            step = torch.zeros_like(difference)
+            step[first:last] = difference[first:last]
+            out.append(("people", (first, last), step))
+    return out
+
+
 def choose(
     slider: Slider, trial: Trial, tries: Sequence[tuple[str, tuple[int, int], Tensor]]
 ) -> tuple[str, tuple[int, int], Tensor]:
@@ -80,16 +101,14 @@ def choose(
     wanted = names.index(slider.score.lstrip("-"))
     others = [names.index(name) for name in HELD if name not in (slider.score.lstrip("-"), *slider.free, *POSE)]
     best: tuple[float, str, tuple[int, int], Tensor] | None = None
-    metric = torch.linalg.pinv(torch.cov(trial.people.w.t()).double(), rtol=1e-3).float()
     for method, layers, step in tries:
         effect = trial.effect(step, posed=wanted >= len(trial.scores.names))
         own = float(effect[wanted]) * sign
         if own < 0.05:
             continue
         step = step / own
-        length = float(torch.einsum("li,ij,lj->", step, metric, step).div(len(step)).sqrt())
         aside = float(effect[others].square().mean().sqrt()) / own
-        merit = 1.0 / (0.15 + aside + 0.10 * length)
+        merit = 1.0 / (0.1 + aside + trial.identity(trial.images(step)))
         if best is None or merit > best[0]:
             best = (merit, method, layers, step)
     if best is None:
@@ -106,7 +125,7 @@ def measure(slider: Slider, trial: Trial, method: str, layers: tuple[int, int], 
     start = trial.read(trial.images(torch.zeros_like(step)), posed=posed)
     ends = {}
     for side in (-1.0, 1.0):
-        ends[side] = _end(trial, step, side, start[:, wanted], wanted, sign, posed, slider.slip)
+        ends[side] = _end(trial, step, side, start[:, wanted], wanted, sign, posed, slider)
     low, high = ends[-1.0], ends[1.0]
     for _ in range(5):  # the ends were found in wide steps; a finer look may ask for less
         points = [low * part / STEPS for part in range(STEPS, 0, -1)] + [0.0]
@@ -155,14 +174,14 @@ def shown(slider: Slider, values: Tensor) -> float:
 
 
 def _end(
-    trial: Trial, step: Tensor, side: float, start: Tensor, wanted: int, sign: float, posed: bool, slip: float
+    trial: Trial, step: Tensor, side: float, start: Tensor, wanted: int, sign: float, posed: bool, slider: Slider
 ) -> float:
     """How far a direction goes to one side: while the score keeps rising on most faces and people stay themselves."""
     reached, before = 0.0, start
-    for distance in torch.arange(0.5, REACH + 0.01, 0.5).tolist():
+    for distance in torch.arange(0.5, min(REACH, slider.most) + 0.01, 0.5).tolist():
         images = trial.images(side * distance * step)
         now = trial.read(images, posed=posed)[:, wanted]
-        rises = (sign * side * (now - before) > -slip) | now.isnan() | before.isnan()
+        rises = (sign * side * (now - before) > -slider.slip) | now.isnan() | before.isnan()
         if float(rises.float().mean()) < MONOTONE or trial.identity(images) > IDENTITY_BOUND:
             break
         reached, before = distance, now
@@ -183,7 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reader", type=Path, required=True, help="card of the face reader (recipe attributes)")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--strips", type=Path, help="folder for a strip of each direction")
+    parser.add_argument("--encoder", type=Path, help="card of the generator's encoder (recipe encoder)")
+    parser.add_argument("--data", type=Path, nargs="+", default=[], metavar="ZIP", help="faces for the encoder")
     parser.add_argument("--count", type=int, default=12_000, help="people to make and read (default 12000)")
+    parser.add_argument("--portraits", type=int, default=12_000, help="pictures of --data to read (default 12000)")
     parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
     parser.add_argument("--census", type=Path, help="file that keeps what was read, so that a second run need not")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="sliders to look for; others in --out are kept")
@@ -197,9 +219,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         before = read(given.out) if given.only and given.out.exists() else ([], [])
         net, reader = load_module(given.card, StyleGenerator), load_module(given.reader, FaceAttributes)
+        seen = None
+        if given.encoder is not None:
+            encoder = load_module(given.encoder, FaceEncoder)
+            seen = portraits(encoder, Scores(reader), given.data, count=given.portraits)
+            say(f"{len(seen.ws)} portraits read")
         found = find(
             net,
             reader,
+            seen=seen,
             count=given.count,
             posed=given.posed,
             faces=given.faces,
@@ -224,6 +252,7 @@ def find(
     posed: int,
     faces: int,
     say: Callable[[str], None],
+    seen: Portraits | None = None,
     strips: Path | None = None,
     sliders: Sequence[Slider] = SLIDERS,
     stored: Path | None = None,
@@ -244,14 +273,20 @@ def find(
     tried, measured = (Trial(net, scores, people, count=n, seed=s) for n, s in ((min(16, faces), 21), (faces, 22)))
     found, steps = [], []
     for slider in sliders:
-        try:
-            method, layers, step = choose(slider, tried, candidates(slider, people, by_w, by_ws, net.options.num_ws))
-            figures = measure(slider, measured, method, layers, step)
-        except StudioError as error:
-            say(str(error))
-            continue
-        if figures is None:
+        ways = [from_people(slider, seen)] if seen else []
+        ways.append(candidates(slider, people, by_w, by_ws, net.options.num_ws))
+        figures = None
+        for tries in filter(None, ways):
+            try:
+                method, layers, step = choose(slider, tried, tries)
+                figures = measure(slider, measured, method, layers, step)
+            except StudioError as error:
+                say(str(error))
+                continue
+            if figures is not None:
+                break
             say(f"{slider.label} works on too short a way")
+        if figures is None:
             continue
         found.append(figures)
         steps.append(step)

@@ -25,6 +25,9 @@ from studio.pictures import Shot, eight_bit, new_file, read_shot, shown_copy, up
 AGES = (20, 35, 50, 65, 80)
 REGIONS = ("lips", "eyes", "skin")
 FILM_SECONDS = 4.0
+FIRST_SECONDS, LEARN_SECONDS = 10.0, 15.0  # at most, until a photo's face can be edited, and for learning it better
+OTHERS, OTHER_COUNT = "into other faces", 5  # a film from face to face
+SET_LIMIT = 1000  # faces in one zip
 Sent = Mapping[str, Any]
 
 
@@ -67,7 +70,7 @@ def sit(desk: Desk, brought: Brought, number: int, job: Job) -> Sitting:
     face = next((one for one in brought.faces if one.number == number), None)
     if face is None:
         raise OptionError("There is no such face in this photo. Choose one of the boxes.")
-    inverted = desk.engine.invert(desk.sittings.photo(brought.shot).pixels, face, job=job)
+    inverted = desk.engine.invert(desk.sittings.photo(brought.shot).pixels, face, seconds=FIRST_SECONDS, job=job)
     shot, base = brought.shot, desk.engine.render(inverted, {})
     return desk.sittings.put(
         Sitting(
@@ -88,7 +91,7 @@ def sit(desk: Desk, brought: Brought, number: int, job: Job) -> Sitting:
 
 def learn(desk: Desk, sitting: Sitting, job: Job) -> Sitting:
     """The same sitting, its face learned better by tuning the generator to it; sliders stay as they are."""
-    tuned = desk.engine.refine(sitting.inverted, job=job)
+    tuned = desk.engine.refine(sitting.inverted, seconds=LEARN_SECONDS, job=job)
     facts = {**job.facts, "seconds": tuned.seconds}
     base = desk.engine.render(tuned, {})
     return desk.sittings.put(replace(sitting, who=tuned, base=base, version=sitting.version + 1, facts=facts))
@@ -121,6 +124,7 @@ def tool(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
         "makeup": makeup,
         "mix": mix,
         "film": film,
+        "set": dataset,
         "front": front,
         "years": years,
     }
@@ -195,6 +199,8 @@ def film(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     wish = Wish.of(sent)
     sound = uploaded(str(sent["path"])) if sent.get("path") else None
     preset = str(sent.get("preset") or "talk")
+    if preset == OTHERS and sitting.shot is None:
+        return _others(desk, sitting, wish, job)
     target = new_file(f"{Path(sitting.name).stem}_{'talks' if sound else preset.replace(' ', '_')}.mp4")
     photo = _photo(desk, sitting).pixels if sitting.shot else None
     desk.engine.animate(
@@ -210,6 +216,28 @@ def film(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     )
     words = "Marked as made by AI, in the picture and in the file"
     return Product("Film", str(target), str(target), target.name, spent(job), kind="film", words=words)
+
+
+def _others(desk: Desk, sitting: Sitting, wish: Wish, job: Job) -> Product:
+    """A film from a new face to the ones of the next seeds and back."""
+    target = new_file(f"{Path(sitting.name).stem}_into_others.mp4")
+    seeds = [(sitting.seed + step) % asking.SEEDS for step in range(OTHER_COUNT)]
+    desk.engine.film(target, seeds, truncation=sitting.truncation, sliders=wish.sliders, job=job)
+    words = f"Seeds {', '.join(map(str, seeds))} and back"
+    return Product("Film", str(target), str(target), target.name, spent(job), kind="film", words=words)
+
+
+def dataset(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
+    """New faces from this one's seed on, with these sliders, in a zip with labels."""
+    if sitting.shot is not None:
+        raise OptionError("A data set is made of new faces. Open a new face first.")
+    count = int(asking.number(sent.get("count", 50), 2, SET_LIMIT, "How many faces"))
+    wish = Wish.of(sent)
+    target = new_file(f"{Path(sitting.name).stem}_and_{count - 1}_more.zip")
+    first = min(sitting.seed, asking.SEEDS - count)
+    desk.engine.dataset(target, seed=first, count=count, truncation=sitting.truncation, sliders=wish.sliders, job=job)
+    words = f"{count} faces, with their seeds, sliders and measured attributes in labels.json"
+    return Product("Data set", str(target), str(target), target.name, spent(job), kind="zip", words=words)
 
 
 def _edited(

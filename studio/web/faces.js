@@ -333,7 +333,8 @@ function drawExtras() {
   const photo = subject?.kind === "photo";
   const has = (name) => config.sliders.some((slider) => slider.name === name);
   const box = el("input.number", { type: "number", min: 16, max: 90, value: years, "aria-label": "Age in years", onchange: () => { years = Math.min(90, Math.max(16, Number(box.value) || 60)); box.value = years; } });
-  const film = el("select", { "aria-label": "How it moves" }, ...config.films.map((one) => el("option", { value: one }, one[0].toUpperCase() + one.slice(1))));
+  const count = el("input.number", { type: "number", min: 2, max: 1000, value: 50, "aria-label": "How many faces" });
+  const film = el("select", { "aria-label": "How it moves" }, ...[...config.films, ...(photo ? [] : ["into other faces"])].map((one) => el("option", { value: one }, one[0].toUpperCase() + one.slice(1))));
   const part = (set, name, words, low, high) => range(words, low, high, () => set[name], (value) => { set[name] = value; }, () => {});
   const fold = (title, ...inside) => el("details", {}, el("summary", {}, title), ...inside);
   extras.replaceChildren(...[
@@ -344,6 +345,7 @@ function drawExtras() {
     photo && fold("Mix with another photo", part(blend, "coarse", "Head and pose", "this", "the other"), part(blend, "middle", "Features", "this", "the other"),
       part(blend, "fine", "Colours", "this", "the other"), withFile("Choose the other photo", "image/*", "mix", () => blend)),
     photo && has("yaw") && fold("Look at the camera", button("Turn the head to the front", "front", () => tool("front"))),
+    subject?.kind && !photo && fold("A data set of new faces", el("div.line", {}, el("label.inline", {}, "How many", count), button("Make a zip of new faces with labels", "set", () => tool("set", { count: count.value }), "Make a zip"))),
     config.sliders.length && fold("Let it move", el("div.line", {}, film, button("Make a film", "film", () => tool("film", { preset: film.value }))),
       withFile("Let it speak: choose a sound", "audio/*,video/*", "film", () => ({ preset: film.value }))),
   ].filter(Boolean));
@@ -352,7 +354,7 @@ function drawExtras() {
 function drawProduct(one) {
   product.hidden = !one;
   if (!one) return product.replaceChildren();
-  const shown = one.kind === "film" ? el("video", { src: url(one.view), controls: true, loop: true, playsinline: true }) : el("img", { src: url(one.view), alt: one.title });
+  const shown = one.kind === "zip" ? el("span", {}) : one.kind === "film" ? el("video", { src: url(one.view), controls: true, loop: true, playsinline: true }) : el("img", { src: url(one.view), alt: one.title });
   product.replaceChildren(el("div.line", {}, el("h3", {}, one.title), el("span.gap"), button("Close the result", "close", () => { drawProduct(null); }, icon("close"))), shown,
     el("div.under", {}, el("p.fine", {}, [one.words, one.line].filter(Boolean).join(" · ")),
       el("span.gap"), one.again && button("Go on with this picture: its face gets the sliders", "again", () => { drawProduct(null); begin("Looking for faces"); trigger("bring", { path: one.path }); }, "Go on with this"),

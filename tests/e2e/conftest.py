@@ -14,16 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from engines import Engines
-from tests.e2e.steps import Studio, make_photo
+from tests.e2e.steps import SWITCHES, Studio, make_photo
 
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BROKEN_TABS = {
     "no_import.py": "import a_package_that_is_not_there\n",
     "no_build.py": (

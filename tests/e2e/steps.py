@@ -13,6 +13,15 @@ from engines import Engines
 
 FAST = "realesr-animevideov3"
 
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 @dataclass(frozen=True)
 class Studio:

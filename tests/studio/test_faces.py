@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +228,21 @@ def test_a_film_of_a_new_face(desk: Desk, files: Path, monkeypatch: pytest.Monke
     made = work.tool(desk, desk.newcomer(3, 0.7), {"do": "film", "preset": "look around"}, Job())
     assert (made.kind, made.name) == ("film", "face-3_look_around.mp4")
     assert Path(made.path).read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_film_into_other_faces_and_a_set_of_them(desk: Desk, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "OTHER_COUNT", 2)
+    sitting = desk.newcomer(2**32 - 1, 0.7)
+    made = work.tool(desk, sitting, {"do": "film", "preset": work.OTHERS}, Job())
+    assert made.kind == "film" and made.words == "Seeds 4294967295, 0 and back"
+    made = work.tool(desk, sitting, {"do": "set", "count": "3", "sliders": {"smile": 0.5}}, Job())
+    with zipfile.ZipFile(made.path) as archive:
+        labels = json.loads(archive.read("labels.json"))
+        assert len(archive.namelist()) == 4
+    assert [face["seed"] for face in labels["faces"]] == list(range(2**32 - 3, 2**32))
+    assert labels["options"]["smile"] == 0.5
+    with pytest.raises(OptionError, match="goes from 2 to 1000"):
+        work.tool(desk, sitting, {"do": "set", "count": 1}, Job())
 
 
 # the API

@@ -1,16 +1,19 @@
 """Latent directions: the algebra, and the whole search on a generator whose latents are known."""
 
 import json
+import zipfile
 from dataclasses import asdict
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
 from engines.core.errors import StudioError
 from engines.train import directions
 from engines.train.directions import choose
+from engines.train.portraits import Portraits, differences, portraits
 from engines.train.responses import Census, Trial, regress, solve
 from engines.train.ship import ship
 from engines.train.sliders import HELD, SLIDERS, Found, Slider, merged, read, write
@@ -31,6 +34,15 @@ class Flat(torch.nn.Module):
     def synthesis(self, ws: torch.Tensor, *, noise: object = None) -> torch.Tensor:
         w = ws.mean(1) if ws.dim() == 3 else ws
         return (0.2 * w[:, :3, None, None]).expand(-1, -1, 128, 128)
+
+
+class Shade(torch.nn.Module):
+    """An encoder that puts the red of a picture into the first number."""
+
+    def forward(self, squares: torch.Tensor) -> torch.Tensor:
+        ws = torch.zeros(len(squares), 2, 3)
+        ws[:, 0, 0] = squares[:, 0].mean((1, 2))
+        return ws
 
 
 class Reader:
@@ -81,6 +93,37 @@ def test_the_direction_of_a_smile_leaves_the_rest_alone(monkeypatch: pytest.Monk
     assert method == "regression" and 0 <= layers[0] < layers[1] <= 18
     with pytest.raises(StudioError, match="Nothing here moves smile"):
         choose(slider, trial, [("regression", (0, 18), torch.zeros(18, 6))])
+
+
+def test_what_blond_people_differ_in_is_theirs_and_not_what_comes_with_it() -> None:
+    rng = torch.Generator().manual_seed(3)
+    blond = torch.randn(3000, generator=rng)
+    smiling = 0.7 * blond + 0.7 * torch.randn(3000, generator=rng)  # those who are blond smile more often here
+    ws = torch.randn(3000, 2, 3, generator=rng) * 0.3
+    ws[:, 1, 0] += 2 * blond
+    ws[:, 0, 1] += 1.5 * smiling
+    values = torch.stack([blond, smiling / smiling.std()], 1)
+    seen = Portraits(ws.half(), values, ("Blond_Hair", "Smiling"))
+    held = differences(seen, "Blond_Hair", ["Blond_Hair", "Smiling", "age"], ridge=0.001)
+    free = differences(seen, "Blond_Hair", [], ridge=0.001)
+    assert held[1, 0] == pytest.approx(2.0, abs=0.1) and abs(float(held[0, 1])) < 0.1
+    assert free[0, 1] == pytest.approx(1.05, abs=0.1), "not held, the smile comes along"
+    with pytest.raises(KeyError):
+        differences(seen, "age", [])
+
+
+def test_portraits_are_read_and_encoded(tmp_path) -> None:
+    archive = tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for shade in range(8):
+            Image.new("RGB", (128, 128), (30 * shade, 90, 90)).save(tmp_path / "x.png")
+            out.write(tmp_path / "x.png", f"{shade}.png")
+    seen = portraits(Shade(), Reader(), [archive], count=5)  # type: ignore[arg-type]
+    assert seen.ws.shape == (5, 2, 3) and seen.values.shape == (5, 2)
+    assert torch.allclose(seen.values.mean(0), torch.zeros(2), atol=1e-5)
+    assert (seen.ws[:, 0, 0].diff() > 0).all() and (seen.values[:, 0].diff() > 0).all()
+    step = differences(seen, "Smiling", [])
+    assert step[0, 0] > 0.3 and step[1].abs().max() < 1e-3
 
 
 def test_sliders_name_scores_that_are_held() -> None:
