@@ -40,7 +40,8 @@ def edit_file(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_image(target, result, recipe=Recipe(tool=tool, model=model, options=dict(options)), check=job.check)
     height, width = result.size
-    job.note(width=width, height=height, file=target.name, bytes=target.stat().st_size, note=picture.note)
+    note = " ".join(str(said) for said in (picture.note, job.facts.get("note")) if said)
+    job.note(width=width, height=height, file=target.name, bytes=target.stat().st_size, note=note)
     job.report(1.0, "Done")
     return result
 

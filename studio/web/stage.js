@@ -18,7 +18,7 @@ const words = { ready: "ready", queued: "next", working: "working", done: "done"
 const left = (seconds) => seconds < 90 ? time(seconds) : seconds < 5400 ? `${Math.round(seconds / 60)} min` : time(seconds);
 const size = (w, h) => `${w} × ${h}`;
 
-function pick(id) { current = id; draw(); }
+function pick(id) { current = id; draw(); trigger("pick", { id }); }
 
 function download(file, label, kind) {
   return el(`a.download.${kind}`, { href: url(file.path), download: file.name, "aria-label": `${label} ${file.name}` },

@@ -42,6 +42,16 @@ def make_photo(path: Path, width: int, height: int, seed: int = 7) -> Path:
     return path
 
 
+def open_tab(page: Page, name: str) -> None:
+    """Click a tab; on a narrow page it may lie behind the three dots."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.is_visible():
+        tab.click()
+    else:
+        page.locator("#rooms .overflow-menu > button").click()
+        page.locator("#rooms .overflow-dropdown button", has_text=name).click()
+
+
 def bring(page: Page, *files: Path) -> None:
     """Choose files; returns when all of them are on the stage."""
     before = page.locator("#upscale-stage .item").count() or int(page.locator("#upscale-stage .stage:visible").count())

@@ -20,10 +20,20 @@ def client(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Client:
     return Client(studio.address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
 
 
-def test_upscale_is_the_only_public_name(client: Client) -> None:
+@pytest.fixture(scope="module")
+def tools(studio: Studio) -> dict:
+    """What MCP clients are told, by name."""
+    with urllib.request.urlopen(f"{studio.address}/gradio_api/mcp/schema") as stream:
+        return {tool["name"]: tool for tool in json.load(stream)}
+
+
+def test_only_tools_have_public_names(client: Client, tools: dict) -> None:
     known = client.view_api(return_format="dict")
-    assert list(known["named_endpoints"]) == ["/upscale"]
+    assert {name.lstrip("/") for name in known["named_endpoints"]} == set(tools)
     assert known["unnamed_endpoints"] == {}
+    for name, tool in tools.items():
+        described = [option["description"] for option in tool["inputSchema"]["properties"].values()]
+        assert tool["description"] and described and all(described), name
 
 
 def test_upscale_returns_a_file_and_facts(client: Client, photo: Path) -> None:
@@ -60,10 +70,7 @@ def test_a_path_on_the_server_is_refused(studio: Studio, photo: Path, meta: dict
     assert "event: error" in answer and "event: complete" not in answer
 
 
-def test_mcp_lists_the_tool_with_its_options(studio: Studio) -> None:
-    with urllib.request.urlopen(f"{studio.address}/gradio_api/mcp/schema") as stream:
-        tools = {tool["name"]: tool for tool in json.load(stream)}
-    assert list(tools) == ["upscale"]
+def test_mcp_lists_the_tool_with_its_options(tools: dict) -> None:
     options = tools["upscale"]["inputSchema"]["properties"]
     assert set(options) == {"photo", "scale", "model", "strength", "denoise", "format"}
     assert FAST in options["model"]["description"]

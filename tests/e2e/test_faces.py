@@ -14,7 +14,7 @@ from playwright.sync_api import Download, Page, expect
 from skimage import data
 
 from engines.core.provenance import is_marked, read_recipe
-from tests.e2e.steps import Studio
+from tests.e2e.steps import Studio, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +29,7 @@ CALM = "() => !document.querySelector('#faces .identity.old') && document.queryS
 
 
 def enter(page: Page) -> None:
-    page.get_by_role("tab", name="Faces", exact=True).click()
+    open_tab(page, "Faces")
     expect(page.locator("#faces .ways")).to_be_visible()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.steps import Studio, bring, make_photo
+from tests.e2e.steps import Studio, bring, make_photo, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +46,7 @@ def test_nothing_scrolls_sideways_on_a_phone(page: Page, tmp_path: Path) -> None
     long = make_photo(tmp_path / ("a-very-long-name-" * 6 + ".png"), 90, 30)
     bring(page, long, make_photo(tmp_path / "b.png", 30, 90))
     assert page.evaluate(wide) == 0
-    page.get_by_role("tab", name="Models", exact=True).click()
+    open_tab(page, "Models")
     expect(page.locator("#models-cards .card").first).to_be_visible()
     assert page.evaluate(wide) == 0
 

@@ -1,0 +1,248 @@
+"""The Colorize tab: greyscale photos in, the same photos in colour out. Also the API and MCP tool `colorize`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from engines import Engines
+from engines.core.errors import Cancelled
+from engines.core.job import Job, Progress
+from studio import widgets
+from studio.colorize_looks import Looks
+from studio.colorizing import ENGINE, FORMATS, MODEL, Options, api, colorize_file, panel_options
+from studio.jobs import Stop, answer, explain, follow, handler
+from studio.pictures import Batch, Shot, bundle, read_shots, uploaded, view
+from studio.sampler import sample_path, sample_pictures
+from studio.tab import Tab
+from studio.widgets import LIGHT, QUIET, WORK, buttons
+
+MANY = 40  # pictures in one session; more belong on the command line
+Desk = dict[str, Any]  # items, current, edits, reference, model: see studio/web/colorize.js
+EMPTY: Desk = {"items": [], "current": None, "edits": {}, "reference": None, "model": MODEL}
+
+
+class Room:
+    """The handlers of one Colorize tab. It keeps no person's data: that is in the session's list of shots."""
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+
+    def show(self, shots: list[Shot], desk: Desk, current: str | None = None) -> tuple[Any, ...]:
+        """Session, stage, desk and the two buttons while nothing runs."""
+        good = [shot for shot in shots if shot.width]
+        ids = [shot.id for shot in good]
+        chosen = next((id for id in (current, desk.get("current"), *ids[-1:]) if id in ids), None)
+        stage = view(shots, archive=bundle(shots, "coloured.zip"), current=chosen)
+        edits = desk.get("edits")
+        edits = {id: edit for id, edit in edits.items() if id in ids} if isinstance(edits, dict) else {}
+        items = [desk_item(shot) for shot in good]
+        kept = {name: desk.get(name) for name in ("reference", "model")}
+        new = {"items": items, "current": chosen, "edits": edits, **kept}
+        return shots, stage, new, *buttons(working=False, can_run=bool(good))
+
+    def add(self, paths: list[str] | None, shots: list[Shot], desk: Desk) -> Iterator[tuple[Any, ...]]:
+        """Pictures arrived. Each is read at once; one that cannot be says why and holds nothing up."""
+        found = [uploaded(path) for path in paths or []]
+        if len(shots) + len(found) > MANY:
+            gr.Warning(f"The page takes {MANY} pictures at a time; the command line takes whole folders.")
+            found = found[: max(0, MANY - len(shots))]
+        wait = (gr.skip(),) * 6
+        new = yield from follow(lambda job: read_shots(found, job), lambda _: wait)
+        bad = [shot for shot in new if shot.error]
+        if bad:
+            gr.Warning(bad[0].error if len(bad) == 1 else f"{len(bad)} files cannot be used. The list says why.")
+        good = [shot for shot in new if not shot.error]
+        yield (None, *self.show([*shots, *new], desk, current=good[0].id if good else None))
+
+    def sample(self, shots: list[Shot], desk: Desk, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
+        """A sample was clicked: a copy of it joins the session."""
+        path = sample_path(str(event._data.get("name")))
+        yield from self.add([str(path)], shots, desk)
+
+    def pick(self, shots: list[Shot], desk: Desk, event: gr.EventData) -> Desk:
+        """Another picture of the list goes onto the desk."""
+        new: Desk = self.show(shots, desk, current=str(event._data.get("id")))[2]
+        return new
+
+    def remove(self, shots: list[Shot], desk: Desk, event: gr.EventData) -> tuple[Any, ...]:
+        """One picture leaves the session."""
+        gone = event._data.get("id")
+        return self.show([shot for shot in shots if shot.id != gone], desk)
+
+    def reference(self, path: str | None, desk: Desk) -> Desk:
+        """A picture to take the colours from came or went."""
+        if not path:
+            return {**desk, "reference": None}
+        found = uploaded(path)
+        shot = read_shots([found], Job())[0]
+        if shot.error:
+            raise gr.Error(shot.error, print_exception=False)
+        return {**desk, "reference": {"path": str(found), "name": shot.name}}
+
+    def model(self, model: str, desk: Desk) -> Desk:
+        """Another network was chosen."""
+        return {**desk, "model": self.engines.catalogue[str(model)].id}
+
+    def clear(self, desk: Desk) -> tuple[Any, ...]:
+        """Start over; the panel stays as it is."""
+        return self.show([], {**EMPTY, "reference": desk.get("reference"), "model": desk.get("model")})
+
+    def cancel(self, stop: Stop | None) -> None:
+        """Cancel: what is done stays. The run itself tidies the page."""
+        if stop:
+            stop.press()
+
+    def begin(self) -> tuple[Any, ...]:
+        """Run was pressed: say so at once, even if others keep the studio busy."""
+        return Stop(), *buttons(working=True, can_run=True)
+
+    def run(self, stop: Stop, shots: list[Shot], desk: Desk, *panel: Any) -> Iterator[tuple[Any, ...]]:
+        """Colour what these options have not made yet; one that fails does not stop the rest."""
+        options = {shot.id: self.options(shot, desk, panel) for shot in shots if shot.width}
+        todo = [i for i, shot in enumerate(shots) if shot.width and not shot.made_by(options[shot.id].key)]
+        if not todo:
+            gr.Info("These pictures are done with these settings already.")
+        shots, batch = list(shots), Batch([shots[i] for i in todo])
+        try:
+            for number, i in enumerate(todo):
+                shots[i] = yield from self._one(shots, i, options[shots[i].id], batch, number, stop)
+        except Cancelled:
+            yield self.show(shots, desk)
+            return
+        failed = [shots[i] for i in todo if shots[i].error]
+        yield self.show(shots, desk)
+        if failed:
+            many = f"{len(failed)} of {len(todo)} pictures did not work. The list says why."
+            raise gr.Error(failed[0].error if len(todo) == 1 else many, print_exception=False)
+
+    def options(self, shot: Shot, desk: Desk, panel: tuple[Any, ...]) -> Options:
+        """The panel's values and what was done to this picture on the desk."""
+        edits, reference = desk.get("edits") or {}, desk.get("reference") or {}
+        edit = edits.get(shot.id) or {}
+        size, model = (shot.width, shot.height), str(desk.get("model") or MODEL)
+        return panel_options(panel, edit, str(reference.get("path") or ""), size, model=model)
+
+    def _one(
+        self, shots: list[Shot], i: int, options: Options, batch: Batch, number: int, stop: Stop
+    ) -> Generator[tuple[Any, ...], None, Shot]:
+        """Colour shot i; yields the page while it runs, returns the shot with its outcome or its error."""
+        shot = replace(shots[i], error="")
+        begun = [*shots[:i], shot, *shots[i + 1 :]]
+        run, cancel = buttons(working=True, can_run=True)
+
+        def show(now: Progress) -> tuple[Any, ...]:
+            page = view(begun, work=batch.look(number, now), queued=batch.waiting(number))
+            return begun, page, gr.skip(), run, cancel
+
+        try:
+            path = Path(shot.path)
+            outcome = yield from follow(
+                lambda job: colorize_file(self.engines, path, shot.name, options=options, job=job), show, stop=stop
+            )
+        except Cancelled:
+            raise
+        except Exception as error:  # of this picture; the next may work
+            return replace(shot, error=explain(error), outcome=None)
+        return replace(shot, outcome=outcome)
+
+
+def desk_item(shot: Shot) -> dict[str, Any]:
+    """What the desk needs to know of a picture."""
+    out = shot.outcome
+    return {
+        "id": shot.id,
+        "path": shot.path,
+        "before": shot.before,
+        "name": shot.name,
+        "width": shot.width,
+        "height": shot.height,
+        "result": out.view if out else None,
+        "file": {"path": out.path, "name": out.name} if out else None,
+    }
+
+
+def build(engines: Engines, tab: gr.Tab) -> None:
+    """Draw the tab and wire it."""
+    room, looks = Room(engines), Looks(engines)
+
+    def look(asked: dict[str, Any]) -> dict[str, Any]:
+        """Asked for by the desk while a hint or a slider moves."""
+        return looks.look(asked)
+
+    def choices(asked: dict[str, Any]) -> dict[str, Any]:
+        """Three suggestions."""
+        return looks.choices(asked)
+
+    shots, stop = gr.State([]), gr.State(None)
+    with gr.Row(elem_classes=["room"], equal_height=False):
+        with gr.Column(elem_classes=["floor"], scale=3, min_width=320):
+            with gr.Column(elem_classes=["empty"]):
+                drop = widgets.photo_in("colorize-drop")
+                samples = widgets.samples("colorize-samples", sample_pictures())
+            stage = widgets.stage("colorize-stage", drop, view([]))
+            desk = widgets.part("colorize", EMPTY, elem_id="colorize-desk", needs=["viewer"], server=[look, choices])
+        with gr.Column(elem_classes=["controls"], scale=1, min_width=300):
+            strength = widgets.slider("colorize-strength", "Strength", 1.0, "0 leaves the picture as it came")
+            saturation = amount("saturation", "Saturation", 0, 2, 1.0, "how strong the colours are")
+            warmth = amount("warmth", "Warmth", -1, 1, 0.0, "below 0 is cooler")
+            repair = amount("repair", "Fading repair", 0, 1, 0.0, "stretches faded blacks and whites")
+            clean = gr.Checkbox(
+                False,
+                label="Clean up dust and scratches",
+                info="thin straight scratches and specks; may take a wire or a light in an eye for one",
+                elem_id="colorize-clean",
+            )
+            with gr.Accordion("Palette and reference", open=False):
+                palette = gr.Textbox(
+                    label="Palette",
+                    info="up to seven colours: #7a9bd1 #c9a27a",
+                    elem_id="colorize-palette",
+                    max_lines=1,
+                )
+                reference = gr.File(
+                    label="Colours of another picture", type="filepath", height=48, elem_id="colorize-ref"
+                )
+            with gr.Accordion("Model", open=False, elem_id="colorize-models"):
+                model = gr.Dropdown(
+                    choices=models(engines), value=MODEL, label="Model", show_label=False, elem_id="colorize-model"
+                )
+            kind = widgets.choice("colorize-format", "Save as", list(FORMATS), "PNG and WebP lose nothing")
+            run, cancel = widgets.run_and_cancel("colorize", "Colorize")
+    page = [shots, stage, desk, run, cancel]
+    drop.upload(handler(room.add), [drop, shots, desk], [drop, *page], **LIGHT)
+    samples.pick(handler(room.sample), [shots, desk], [drop, *page], **LIGHT)
+    stage.pick(answer(room.pick), [shots, desk], desk, queue=False, **QUIET)
+    stage.remove(answer(room.remove), [shots, desk], page, queue=False, **QUIET)
+    stage.clear(answer(room.clear), desk, page, queue=False, **QUIET)
+    for event in (reference.upload, reference.clear):
+        event(answer(room.reference), [reference, desk], desk, queue=False, **QUIET)
+    model.input(answer(room.model), [model, desk], desk, queue=False, **QUIET)
+    panel = [shots, desk, strength, saturation, warmth, repair, palette, clean, kind]
+    begun = run.click(answer(room.begin), None, [stop, run, cancel], queue=False, **QUIET)
+    begun.success(handler(room.run), [stop, *panel], page, **WORK)
+    cancel.click(answer(room.cancel), stop, None, queue=False, **QUIET)
+    gr.api(  # type: ignore[attr-defined]
+        api(engines), api_name="colorize", concurrency_id="work", concurrency_limit=4
+    )
+
+
+def models(engines: Engines) -> list[tuple[str, str]]:
+    """The networks to choose from, as a title and an id; what has to be downloaded says how much that is."""
+    found = []
+    for card in engines.catalogue.cards(engine=ENGINE):
+        away = "" if engines.catalogue.is_local(card) else f" · downloads {card.bytes / 1e6:.0f} MB once"
+        found.append((f"{card.title}{away}", card.id))
+    return found
+
+
+def amount(name: str, label: str, low: float, high: float, value: float, info: str) -> gr.Slider:
+    """A slider with bounds of its own."""
+    return gr.Slider(low, high, value, step=0.05, label=label, info=info, elem_id=f"colorize-{name}")
+
+
+TAB = Tab("Colorize", build, order=20)
