@@ -75,6 +75,7 @@ class FaceEditing(Newcomers, Engine):
     ) -> Inverted:
         """The photo's face as latents: editable at once, alike only after `refine`. Previews are the copy so far.
 
+        steps: of the search; half of them where the generator has an encoder to start from.
         ImageError: no face, or one that cannot be edited.  OptionError: no face of that number.
         """
         return making.invert(self._shop, photo, face, steps=steps, seconds=seconds, model=model, job=take(job))

@@ -55,7 +55,9 @@ def _edit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a slider, -1 to 1; may be given several times"
     )
-    parser.add_argument("--describe", default="", metavar="TEXT", help='set sliders by words: "smiling, with glasses"')
+    parser.add_argument(
+        "--describe", default="", metavar="TEXT", help='set sliders by words: "smiling, with blond hair"'
+    )
     _face_arguments(parser)
 
 

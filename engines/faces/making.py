@@ -46,7 +46,8 @@ def invert(
     square = pasting.aligned(photo, found.face, int(card.options["resolution"]))
     with shop.generator(model, job.part(0.0, 0.1)) as generator:
         search = _search(shop, generator, square, job.part(0.1, 0.97), None if seconds is None else start + seconds)
-        ws, done = search.latents(_encoded(shop, model, square, job), steps)
+        guess = _encoded(shop, model, square, job)
+        ws, done = search.latents(guess, steps if guess is None else (steps + 1) // 2)  # half the way is done
         made = Inverted(model=model, ws=ws, face=found.face, square=square, steps=done)
         return _measured(generator, made, time.monotonic() - start, job)
 

@@ -34,7 +34,7 @@ from engines.models.face_attributes import FaceAttributes
 from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import contact_sheet, to_bytes
-from engines.train.portraits import Portraits, differences, portraits
+from engines.train.portraits import Mix, Portraits, differences, mixes, portraits
 from engines.train.recipes.encoder import load_module
 from engines.train.responses import Census, Scores, Trial, census, gradients, regress, solve
 from engines.train.sliders import HELD, POSE, SLIDERS, Found, Slider, merged, read, write
@@ -46,6 +46,7 @@ PRESENT = 0.1  # part of the faces on which an attribute has to show at the high
 REACH = 4.0  # no range goes further than this many standard deviations of the score
 STEPS = 4  # points on each side of the middle at which a range is tried
 RANGES = ((0, 18), (0, 9), (3, 12), (6, 12), (6, 18), (9, 18))
+PORTRAIT_RANGES = ((0, 18), (6, 18), (9, 18))
 
 
 def candidates(
@@ -76,19 +77,24 @@ def candidates(
     return out
 
 
-def from_people(slider: Slider, seen: Portraits) -> list[tuple[str, tuple[int, int], Tensor]]:
-    """Directions to try, from the latents of portraits; none for what only dlib reads."""
+def from_people(
+    slider: Slider, seen: Portraits, mixed: dict[tuple[int, int], Mix]
+) -> list[tuple[str, tuple[int, int], Tensor]]:
+    """Directions to try, from the latents of portraits; none for what only dlib reads.
+
+    People who smile also look younger to the reader: mixtures take such things back where they can.
+    """
     wanted = slider.score.lstrip("-")
     if wanted in POSE:
         return []
     sign = -1.0 if slider.score.startswith("-") else 1.0
     difference = sign * differences(seen, wanted, [name for name in HELD if name not in slider.free])
     out = []
-    for first, last in RANGES:
-        if last <= len(difference):
-            step = torch.zeros_like(difference)
-            step[first:last] = difference[first:last]
-            out.append(("people", (first, last), step))
+    for layers, mix in mixed.items():
+        step = torch.zeros_like(difference)
+        step[slice(*layers)] = difference[slice(*layers)]
+        out.append(("people", layers, step))
+        out.append(("people, unmixed", layers, sign * mix.only(wanted, slider.free)))
     return out
 
 
@@ -271,9 +277,14 @@ def find(
     by_w, by_ws = regress(people), gradients(net, scores, people, count=min(96, count))
     say("responses known")
     tried, measured = (Trial(net, scores, people, count=n, seed=s) for n, s in ((min(16, faces), 21), (faces, 22)))
+    told = [name for name in HELD if name not in POSE]
+    columns = [people.names.index(name) for name in told]
+    ranges = [layers for layers in PORTRAIT_RANGES if layers[1] <= net.options.num_ws]
+    mixed = mixes(seen, told, ranges, lambda step: tried.effect(step, posed=False)[columns]) if seen else {}
+    say("mixtures known")
     found, steps = [], []
     for slider in sliders:
-        ways = [from_people(slider, seen)] if seen else []
+        ways = [from_people(slider, seen, mixed)] if seen else []
         ways.append(candidates(slider, people, by_w, by_ws, net.options.num_ws))
         figures = None
         for tries in filter(None, ways):

@@ -4,7 +4,7 @@ An encoder puts pictures that the generator did not make into W+. Where thousand
 are not, lies a direction that no gradient through the generator finds, because nobody it draws by itself is blond.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +61,42 @@ def differences(people: Portraits, wanted: str, held: Sequence[str], *, ridge: f
     weights = torch.linalg.solve(gram, y.t())[0]  # (N,)
     difference: Tensor = (weights - weights.mean()) @ x
     return difference.float().reshape(people.ws.shape[1:])
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What the differences of several scores do to one another, over one range of layers.
+
+    steps: (K, num_ws, w_dim), one a score.  effects: (K, K), how far step k moves score j, in standard deviations of
+    generated faces.
+    """
+
+    steps: Tensor
+    effects: Tensor
+    names: tuple[str, ...]
+
+    def only(self, wanted: str, free: Sequence[str], *, ridge: float = 0.02) -> Tensor:
+        """The mixture of all steps that moves the wanted score by one and no other, but for free ones, by anything.
+
+        Least squares with a ridge: what would take large steps against one another is left undone. (num_ws, w_dim)
+        """
+        target = [index for index, name in enumerate(self.names) if name == wanted or name not in free]
+        aim = torch.zeros(len(target), dtype=torch.float64)
+        aim[target.index(self.names.index(wanted))] = 1.0
+        moves = self.effects[:, target].double()  # (K, T)
+        gram = moves @ moves.t()
+        weights = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), moves @ aim)
+        return torch.einsum("k,klw->lw", weights.float(), self.steps)
+
+
+def mixes(
+    people: Portraits, names: Sequence[str], ranges: Sequence[tuple[int, int]], effect: Callable[[Tensor], Tensor]
+) -> dict[tuple[int, int], Mix]:
+    """Every score's difference, the others held, and what it does to them.  effect: step -> (K,), of these names."""
+    every = torch.stack([differences(people, name, names) for name in names])
+    found = {}
+    for first, last in ranges:
+        steps = torch.zeros_like(every)
+        steps[:, first:last] = every[:, first:last]
+        found[first, last] = Mix(steps, torch.stack([effect(step) for step in steps]), tuple(names))
+    return found

@@ -45,7 +45,7 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
         sharpen: float = 0.0,
         format: Format = "png",
     ) -> Iterator[Told]:
-        """Edit a face in a photo with sliders such as smile, age or glasses; the rest of the photo stays bit for bit.
+        """Edit a face in a photo with sliders such as smile, age or fringe; the rest of the photo stays bit for bit.
 
         The face is brought into a generator on this machine (about 10 seconds). The file keeps its EXIF and is marked
         as edited by AI. Returns the picture and facts: identity_distance (0 the same, above 0.6 somebody else),
@@ -54,7 +54,7 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
         Args:
             photo: A photo with a face that looks towards the camera, at least 60 pixels wide.
             sliders: Values from -1 to 1 by name, {"smile": 0.6}. Names: SLIDERS.
-            description: The same in words, "smiling, with grey hair"; words it does not know are told in `ignored`.
+            description: The same in words, "smiling, with blond hair"; words it does not know are told in `ignored`.
             face: Which face, 0 is the largest.
             keep: 0 to 1, how strongly to stay the same person; 0 does what the sliders say.
             sharpen: 0 to 1, sharpens the change with the upscaler; for large faces.

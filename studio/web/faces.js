@@ -29,7 +29,7 @@ const number = el("input.seed", { type: "number", min: 0, max: 4294967295, step:
 const variety = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: truncation, "aria-label": "How unusual", oninput: () => { truncation = Number(variety.value); sheet(); } });
 const dice = button("Other faces", "dice", () => { seed = Math.floor(Math.random() * 4294967000); sheet(); }, die(), "Other faces");
 const faces = el("div.sheet", { role: "group", "aria-label": "Faces to choose from" });
-const text = el("input.words", { type: "text", maxlength: 500, placeholder: "a smiling older woman with grey hair and glasses", "aria-label": "Describe a face",
+const text = el("input.words", { type: "text", maxlength: 500, placeholder: "a smiling older woman with blond hair and a fringe", "aria-label": "Describe a face",
   onkeydown: (event) => { if (event.key === "Enter") describe(); } });
 const said = el("p.said", { "aria-live": "polite" });
 const panes = {

@@ -13,7 +13,7 @@ from engines.core.card import ModelCard, Source, WeightFile, read_card, write_ca
 from engines.core.errors import StudioError
 from engines.train import directions
 from engines.train.directions import choose
-from engines.train.portraits import Portraits, differences, portraits
+from engines.train.portraits import Portraits, differences, mixes, portraits
 from engines.train.responses import Census, Trial, regress, solve
 from engines.train.ship import ship
 from engines.train.sliders import HELD, SLIDERS, Found, Slider, merged, read, write
@@ -110,6 +110,23 @@ def test_what_blond_people_differ_in_is_theirs_and_not_what_comes_with_it() -> N
     assert free[0, 1] == pytest.approx(1.05, abs=0.1), "not held, the smile comes along"
     with pytest.raises(KeyError):
         differences(seen, "age", [])
+
+
+def test_a_mixture_takes_back_what_a_step_moves_besides() -> None:
+    rng = torch.Generator().manual_seed(5)
+    people = Portraits(torch.randn(500, 18, 4, generator=rng).half(), torch.randn(500, 3, generator=rng), tuple("abc"))
+    response = torch.tensor([[1.0, 0.6, 0.0, 0.0], [0.3, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.5]])  # of a, b, c by w
+
+    def effect(step: torch.Tensor) -> torch.Tensor:
+        return response @ step.sum(0)
+
+    mix = mixes(people, "abc", [(0, 18), (9, 18)], effect)[9, 18]
+    assert not mix.steps[:, :9].any() and torch.allclose(mix.effects[1], effect(mix.steps[1]))
+    only = mix.only("a", [], ridge=1e-9)
+    assert torch.allclose(effect(only), torch.tensor([1.0, 0.0, 0.0]), atol=1e-3)
+    free = mix.only("a", ["b"], ridge=1e-9)
+    assert effect(free)[[0, 2]].tolist() == pytest.approx([1.0, 0.0], abs=1e-3)
+    assert free.norm() < only.norm(), "b may move, so less is needed"
 
 
 def test_portraits_are_read_and_encoded(tmp_path) -> None:
