@@ -14,9 +14,9 @@ from gradio import FileData
 from engines import Engines
 from engines.colorization import Colorization, Hint, Look, parse_colour
 from engines.core.errors import OptionError
-from engines.core.job import Fact, Job, facts_line
+from engines.core.job import Fact, Job
 from studio.jobs import follow, handler
-from studio.pictures import Outcome, new_file, shown_copy, uploaded
+from studio.pictures import Outcome, new_file, uploaded
 
 ENGINE = "colorization"
 MODEL = "colorize"
@@ -65,20 +65,7 @@ def colorize_file(engines: Engines, source: Path, name: str, *, options: Options
     made = engines[Colorization].colorize_file(
         source, target, options=options.recorded(), model=options.model, name=name, job=job
     )
-    height, width = made.size
-    shown, note = shown_copy(target, made)
-    return Outcome(
-        path=str(target),
-        view=shown,
-        name=target.name,
-        width=width,
-        height=height,
-        bytes=target.stat().st_size,
-        line=facts_line(job.facts),
-        words="In colour",
-        note=" ".join(filter(None, (str(job.facts.get("note") or ""), note))),
-        key=options.key,
-    )
+    return Outcome.of(target, made, job, words="In colour", key=options.key, note=job.facts.get("note"))
 
 
 def panel_options(

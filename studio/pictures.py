@@ -24,7 +24,7 @@ from PIL import Image
 
 from engines.core.errors import ImageError, StudioError
 from engines.core.image import Picture, read_image
-from engines.core.job import Job, Progress
+from engines.core.job import Job, Progress, facts_line
 
 SHOWN_PIXELS = 40_000_000  # larger results are shown reduced; the download is always whole
 BEFORE_PIXELS = 24_000_000  # the same for what came in
@@ -45,6 +45,24 @@ class Outcome:
     words: str  # what the "after" side is called
     note: str
     key: str  # the options that made it
+
+    @staticmethod
+    def of(target: Path, made: Picture, job: Job, *, words: str, key: str, note: object = "") -> Outcome:
+        """A result that was just written, as the page tells it. note: what is to be said besides."""
+        height, width = made.size
+        view, smaller = shown_copy(target, made)
+        return Outcome(
+            path=str(target),
+            view=view,
+            name=target.name,
+            width=width,
+            height=height,
+            bytes=target.stat().st_size,
+            line=facts_line(job.facts),
+            words=words,
+            note=" ".join(filter(None, (str(note or ""), smaller))),
+            key=key,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from gradio import FileData
 
 from engines import Engines
 from engines.core.errors import OptionError
-from engines.core.job import Job, facts_line
+from engines.core.job import Job
 from engines.super_resolution import SuperResolution
 from studio.jobs import follow, handler
-from studio.pictures import Outcome, Shot, new_file, shown_copy, uploaded
+from studio.pictures import Outcome, Shot, new_file, uploaded
 
 ENGINE = "super_resolution"
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
@@ -56,20 +56,7 @@ def upscale_file(engines: Engines, source: Path, name: str, *, options: Options,
         denoise=options.denoise,
         job=job,
     )
-    height, width = made.size
-    shown, note = shown_copy(target, made)
-    return Outcome(
-        path=str(target),
-        view=shown,
-        name=target.name,
-        width=width,
-        height=height,
-        bytes=target.stat().st_size,
-        line=facts_line(job.facts),
-        words=f"{options.scale:g}×",
-        note=note,
-        key=options.key,
-    )
+    return Outcome.of(target, made, job, words=f"{options.scale:g}×", key=options.key)
 
 
 def target_size(engines: Engines, shots: Sequence[Shot], scale: float) -> str:

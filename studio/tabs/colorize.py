@@ -13,6 +13,7 @@ from engines import Engines
 from engines.core.errors import Cancelled
 from engines.core.job import Job, Progress
 from studio import widgets
+from studio.arriving import arrive
 from studio.colorize_looks import Looks
 from studio.colorizing import ENGINE, FORMATS, MODEL, Options, api, colorize_file, panel_options
 from studio.jobs import Stop, answer, explain, follow, handler
@@ -21,7 +22,6 @@ from studio.sampler import sample_path, sample_pictures
 from studio.tab import Tab
 from studio.widgets import LIGHT, QUIET, WORK, buttons
 
-MANY = 40  # pictures in one session; more belong on the command line
 Desk = dict[str, Any]  # items, current, edits, reference, model: see studio/web/colorize.js
 EMPTY: Desk = {"items": [], "current": None, "edits": {}, "reference": None, "model": MODEL}
 
@@ -47,15 +47,7 @@ class Room:
 
     def add(self, paths: list[str] | None, shots: list[Shot], desk: Desk) -> Iterator[tuple[Any, ...]]:
         """Pictures arrived. Each is read at once; one that cannot be says why and holds nothing up."""
-        found = [uploaded(path) for path in paths or []]
-        if len(shots) + len(found) > MANY:
-            gr.Warning(f"The page takes {MANY} pictures at a time; the command line takes whole folders.")
-            found = found[: max(0, MANY - len(shots))]
-        wait = (gr.skip(),) * 6
-        new = yield from follow(lambda job: read_shots(found, job), lambda _: wait)
-        bad = [shot for shot in new if shot.error]
-        if bad:
-            gr.Warning(bad[0].error if len(bad) == 1 else f"{len(bad)} files cannot be used. The list says why.")
+        new = yield from arrive(paths, shots, (gr.skip(),) * 6)
         good = [shot for shot in new if not shot.error]
         yield (None, *self.show([*shots, *new], desk, current=good[0].id if good else None))
 

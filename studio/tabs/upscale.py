@@ -13,14 +13,13 @@ from engines import Engines
 from engines.core.errors import Cancelled, OptionError
 from engines.core.job import Progress
 from studio import widgets
+from studio.arriving import arrive
 from studio.jobs import Stop, answer, explain, follow, handler
-from studio.pictures import Batch, Shot, bundle, read_shots, uploaded, view
+from studio.pictures import Batch, Shot, bundle, view
 from studio.sampler import sample_path, sample_pictures
 from studio.tab import Tab
 from studio.upscaling import ENGINE, FORMATS, NOTHING, Options, api, target_size, upscale_file
 from studio.widgets import LIGHT, QUIET, WORK, buttons
-
-MANY = 40  # pictures in one session; more belong on the command line
 
 
 class Room:
@@ -50,15 +49,7 @@ class Room:
 
     def add(self, paths: list[str] | None, shots: list[Shot], scale: float) -> Iterator[tuple[Any, ...]]:
         """Pictures arrived. Each is read at once; one that cannot be says why and holds nothing up."""
-        found = [uploaded(path) for path in paths or []]
-        if len(shots) + len(found) > MANY:
-            gr.Warning(f"The page takes {MANY} pictures at a time; the command line takes whole folders.")
-            found = found[: max(0, MANY - len(shots))]
-        wait = (gr.skip(),) * 6
-        new = yield from follow(lambda job: read_shots(found, job), lambda _: wait)
-        bad = [shot for shot in new if shot.error]
-        if bad:
-            gr.Warning(bad[0].error if len(bad) == 1 else f"{len(bad)} files cannot be used. The list says why.")
+        new = yield from arrive(paths, shots, (gr.skip(),) * 6)
         good = [shot for shot in new if not shot.error]
         yield (None, *self.show([*shots, *new], scale, current=good[0].id if good else None))
 
