@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import gradio as gr
 
 from engines import Engines
 from engines.core.errors import Cancelled
-from engines.core.job import Job, Progress
+from engines.core.job import Job
 from studio import widgets
 from studio.arriving import arrive
 from studio.colorize_looks import Looks
 from studio.colorizing import ENGINE, FORMATS, MODEL, Options, api, colorize_file, panel_options
-from studio.jobs import Stop, answer, explain, follow, handler
-from studio.pictures import Batch, Shot, bundle, read_shots, uploaded, view
+from studio.jobs import Stop, answer, handler
+from studio.pictures import Outcome, Shot, bundle, read_shots, uploaded, view
+from studio.running import run_through, tell
 from studio.sampler import sample_path, sample_pictures
 from studio.tab import Tab
 from studio.widgets import LIGHT, QUIET, WORK, buttons
@@ -99,18 +99,18 @@ class Room:
         todo = [i for i, shot in enumerate(shots) if shot.width and not shot.made_by(options[shot.id].key)]
         if not todo:
             gr.Info("These pictures are done with these settings already.")
-        shots, batch = list(shots), Batch([shots[i] for i in todo])
+        shots = list(shots)
+
+        def work(shot: Shot, job: Job) -> Outcome:
+            return colorize_file(self.engines, Path(shot.path), shot.name, options=options[shot.id], job=job)
+
         try:
-            for number, i in enumerate(todo):
-                shots[i] = yield from self._one(shots, i, options[shots[i].id], batch, number, stop)
+            yield from run_through(shots, todo, work, stop)
         except Cancelled:
             yield self.show(shots, desk)
             return
-        failed = [shots[i] for i in todo if shots[i].error]
         yield self.show(shots, desk)
-        if failed:
-            many = f"{len(failed)} of {len(todo)} pictures did not work. The list says why."
-            raise gr.Error(failed[0].error if len(todo) == 1 else many, print_exception=False)
+        tell(shots, todo)
 
     def options(self, shot: Shot, desk: Desk, panel: tuple[Any, ...]) -> Options:
         """The panel's values and what was done to this picture on the desk."""
@@ -118,29 +118,6 @@ class Room:
         edit = edits.get(shot.id) or {}
         size, model = (shot.width, shot.height), str(desk.get("model") or MODEL)
         return panel_options(panel, edit, str(reference.get("path") or ""), size, model=model)
-
-    def _one(
-        self, shots: list[Shot], i: int, options: Options, batch: Batch, number: int, stop: Stop
-    ) -> Generator[tuple[Any, ...], None, Shot]:
-        """Colour shot i; yields the page while it runs, returns the shot with its outcome or its error."""
-        shot = replace(shots[i], error="")
-        begun = [*shots[:i], shot, *shots[i + 1 :]]
-        run, cancel = buttons(working=True, can_run=True)
-
-        def show(now: Progress) -> tuple[Any, ...]:
-            page = view(begun, work=batch.look(number, now), queued=batch.waiting(number))
-            return begun, page, gr.skip(), run, cancel
-
-        try:
-            path = Path(shot.path)
-            outcome = yield from follow(
-                lambda job: colorize_file(self.engines, path, shot.name, options=options, job=job), show, stop=stop
-            )
-        except Cancelled:
-            raise
-        except Exception as error:  # of this picture; the next may work
-            return replace(shot, error=explain(error), outcome=None)
-        return replace(shot, outcome=outcome)
 
 
 def desk_item(shot: Shot) -> dict[str, Any]:

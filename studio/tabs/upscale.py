@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ import gradio as gr
 
 from engines import Engines
 from engines.core.errors import Cancelled, OptionError
-from engines.core.job import Progress
+from engines.core.job import Job
 from studio import widgets
 from studio.arriving import arrive
-from studio.jobs import Stop, answer, explain, follow, handler
-from studio.pictures import Batch, Shot, bundle, view
+from studio.jobs import Stop, answer, handler
+from studio.pictures import Outcome, Shot, bundle, view
+from studio.running import run_through, tell
 from studio.sampler import sample_path, sample_pictures
 from studio.tab import Tab
 from studio.upscaling import ENGINE, FORMATS, NOTHING, Options, api, target_size, upscale_file
@@ -93,43 +93,18 @@ class Room:
         todo = [i for i, shot in enumerate(shots) if shot.width and not shot.made_by(options.key)]
         if not todo:
             gr.Info("These pictures are done with these settings already.")
-        shots, batch = list(shots), Batch([shots[i] for i in todo])
+        shots = list(shots)
+
+        def work(shot: Shot, job: Job) -> Outcome:
+            return upscale_file(self.engines, Path(shot.path), shot.name, options=options, job=job)
+
         try:
-            for number, i in enumerate(todo):
-                shots[i] = yield from self._one(shots, i, options, batch, number, stop)
+            yield from run_through(shots, todo, work, stop)
         except Cancelled:
             yield self.show(shots, options.scale)
             return
-        failed = [shots[i] for i in todo if shots[i].error]
         yield self.show(shots, options.scale, current=shots[todo[0]].id if len(todo) == 1 else None)
-        if failed:
-            many = f"{len(failed)} of {len(todo)} pictures did not work. The list says why."
-            raise gr.Error(failed[0].error if len(todo) == 1 else many, print_exception=False)
-
-    def _one(
-        self, shots: list[Shot], i: int, options: Options, batch: Batch, number: int, stop: Stop
-    ) -> Generator[tuple[Any, ...], None, Shot]:
-        """Upscale shot i; yields the page while it runs, returns the shot with its outcome or its error."""
-        shot = replace(shots[i], error="")
-        begun = [*shots[:i], shot, *shots[i + 1 :]]
-        run, cancel = buttons(working=True, can_run=True)
-
-        def show(now: Progress) -> tuple[Any, ...]:
-            page = view(begun, work=batch.look(number, now), queued=batch.waiting(number))
-            return begun, page, gr.skip(), run, cancel
-
-        try:
-            path = Path(shot.path)
-            outcome = yield from follow(
-                lambda job: upscale_file(self.engines, path, shot.name, options=options, job=job),
-                show,
-                stop=stop,
-            )
-        except Cancelled:
-            raise
-        except Exception as error:  # of this picture; the next may work
-            return replace(shot, error=explain(error), outcome=None)
-        return replace(shot, outcome=outcome)
+        tell(shots, todo)
 
 
 def build(engines: Engines, tab: gr.Tab) -> None:

@@ -20,12 +20,12 @@ from torch.nn import functional as F
 from engines.core.card import ModelCard, Source
 from engines.core.errors import DatasetError
 from engines.models.face_attributes import SIDE, YEARS, FaceAttributes
+from engines.train.averaged import Averaged
 from engines.train.backbones import load_backbone, to_channels_last
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
 from engines.train.ema import averaged_copy, ema_beta, update_ema
 from engines.train.loop import Machine
-from engines.train.optim import adam, load_optimizer_state, optimizer_state
-from engines.train.runs import Parts
+from engines.train.optim import adam
 
 HELP = "reads attributes and age off a face; the measure for latent directions"
 DATA = ("faces_celeba_attributes.zip", "faces_age_112.zip")
@@ -99,7 +99,7 @@ def build(data: Sequence[Path], options: Options, machine: Machine) -> "Attribut
     return Attributes(net, (sets[0], sets[2]), (sets[1], sets[3]), options, machine)
 
 
-class Attributes:
+class Attributes(Averaged[FaceAttributes]):
     """The network, its optimiser and the data. Implements loop.Trainee. training, held_out: (attributes, ages)."""
 
     def __init__(
@@ -153,23 +153,6 @@ class Attributes:
         return images.to(device).contiguous(memory_format=torch.channels_last), labels.to(device)
 
     # What the loop asks for
-
-    def state(self) -> Parts:
-        """Networks, Adam's moments, the count of images and the random state."""
-        return {
-            "net": self.net.state_dict(),
-            "ema": self.ema.state_dict(),
-            "adam": optimizer_state(self.adam),
-            "counters": {"images": torch.tensor(self.images), "rng": self.rng.get_state()},
-        }
-
-    def load_state(self, parts: Parts) -> None:
-        """Put a state back."""
-        self.net.load_state_dict(parts["net"])
-        self.ema.load_state_dict(parts["ema"])
-        load_optimizer_state(self.adam, parts["adam"])
-        self.images = int(parts["counters"]["images"])
-        self.rng.set_state(parts["counters"]["rng"])
 
     @torch.no_grad()
     def _answers(self, data: Labelled, frame: tuple[float, float, float], *, tight: bool) -> Tensor:

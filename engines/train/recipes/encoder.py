@@ -22,13 +22,13 @@ from engines.models.efficientnet_lite import EfficientNetLite
 from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
 from engines.train import losses
+from engines.train.averaged import Averaged
 from engines.train.backbones import load_backbone, to_channels_last
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
 from engines.train.ema import averaged_copy, ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import identity_distance, perceptual_distance, psnr
-from engines.train.optim import adam, load_optimizer_state, optimizer_state
-from engines.train.runs import Parts
+from engines.train.optim import adam
 
 M = TypeVar("M", bound=torch.nn.Module)
 HELP = "photo of a face -> latents of a trained face generator"
@@ -88,7 +88,7 @@ def load_module(card_path: Path, kind: type[M]) -> M:
     return to_channels_last(module.requires_grad_(False))
 
 
-class Encoder:
+class Encoder(Averaged[FaceEncoder]):
     """The encoder, its optimiser and the data. Implements loop.Trainee."""
 
     def __init__(
@@ -171,23 +171,6 @@ class Encoder:
         return F.interpolate(small, size=(side, side), mode="bilinear").contiguous(memory_format=torch.channels_last)
 
     # What the loop asks for
-
-    def state(self) -> Parts:
-        """Networks, Adam's moments, the count of images and the random state."""
-        return {
-            "net": self.net.state_dict(),
-            "ema": self.ema.state_dict(),
-            "adam": optimizer_state(self.adam),
-            "counters": {"images": torch.tensor(self.images), "rng": self.rng.get_state()},
-        }
-
-    def load_state(self, parts: Parts) -> None:
-        """Put a state back."""
-        self.net.load_state_dict(parts["net"])
-        self.ema.load_state_dict(parts["ema"])
-        load_optimizer_state(self.adam, parts["adam"])
-        self.images = int(parts["counters"]["images"])
-        self.rng.set_state(parts["counters"]["rng"])
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor) -> Tensor:
