@@ -25,7 +25,6 @@ from engines.core.residency import Residency
 from engines.faces import ageing, commands, finding, guard, inverting, making, pasting
 from engines.faces import makeup as paint
 from engines.faces import photos as verbs
-from engines.faces.judging import judged
 from engines.faces.newcomers import MODEL, Newcomers
 from engines.faces.values import Finished, FoundFace, Inverted, Sliders
 from engines.faces.workshop import Workshop
@@ -179,11 +178,6 @@ class FaceEditing(Newcomers, Engine):
             ages = verbs.Ages.of(self._shop, generator, photo, inverted, job)
             done = ages.at(years, keep=keep, sharpen=sharpen, job=job.part(0.8, 1.0))
         return _closed(done, job, start)
-
-    def estimate_age(self, photo: Pixels, face: Chosen = 0, *, job: Job | None = None) -> float:
-        """How old the age network takes a face to be, in years."""
-        square = pasting.aligned(photo, finding.chosen(photo, face).face, paint.SIDE)
-        return float(judged(self.catalogue, self.residency, [square], take(job))[2][0])
 
     def age_strip(
         self,

@@ -50,12 +50,6 @@ class Face:
         return 1.0 / float(np.hypot(*self.to_square(1)[0, :2]))
 
     @property
-    def roll(self) -> float:
-        """How far the head leans, in degrees, clockwise."""
-        (x0, y0), (x1, y1) = self.eyes
-        return float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
-
-    @property
     def yaw(self) -> float:
         """How far the head is turned: offset of the nose from the middle of the eyes over their distance, 0 = frontal.
 

@@ -5,8 +5,6 @@ the literature: values can be compared with others of this module at the same si
 Pictures are uint8 (N, 3, H, W), RGB; a measure of single pictures answers (N,), float64.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -132,10 +130,3 @@ def identity_distance(images: Tensor, references: Tensor) -> Tensor:
 def _photo(image: Tensor) -> Photo:
     """uint8 (3, H, W) -> (H, W, 3)."""
     return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
-
-
-def noise_floor(features: Tensor, *, seed: int = 0) -> float:
-    """Fréchet distance between two random halves of one set: what a perfect generator would score at that count."""
-    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-    half = math.floor(len(features) / 2)
-    return frechet_distance(features[order[:half]], features[order[half : 2 * half]])
