@@ -27,11 +27,16 @@ class Batch:
 
 
 class Mixture:
-    """Draws squares from several data sets by their shares, each at a random zoom and mirrored at random."""
+    """Draws squares from several data sets by their shares, each at a random zoom and mirrored at random.
 
-    def __init__(self, sets: Mapping[str, Pictures], shares: Mapping[str, float], *, side: int) -> None:
+    closest: the smallest part of a picture's side that a square shows.
+    """
+
+    def __init__(
+        self, sets: Mapping[str, Pictures], shares: Mapping[str, float], *, side: int, closest: float = 0.62
+    ) -> None:
         self.sets = dict(sets)
-        self.side = side
+        self.side, self.closest = side, closest
         weights = torch.tensor([shares.get(name, 1.0) for name in self.sets])
         self.weights = weights / weights.sum()
 
@@ -48,7 +53,7 @@ class Mixture:
         chosen = torch.randint(len(data), (count,), generator=rng)
         whole = data.images.shape[-1]
         zoom = float(torch.rand(1, generator=rng))
-        part = min(whole, max(round(whole * (0.62 + 0.38 * zoom)), min(self.side, whole)))
+        part = min(whole, max(round(whole * (self.closest + (1 - self.closest) * zoom)), min(self.side, whole)))
         corners = torch.randint(0, whole - part + 1, (count, 2), generator=rng).tolist()
         crops = torch.stack(
             [data.images[i, :, y : y + part, x : x + part] for i, (y, x) in zip(chosen.tolist(), corners, strict=True)]

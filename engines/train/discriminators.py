@@ -118,6 +118,7 @@ class ProjectedDiscriminator(nn.Module):
 
     blocks: which blocks of the backbone are read; out_channels: maps after mixing, one a block.
     size: side of the pictures it will see; view: side to which they are resized for the backbone (None: as they are).
+    width: of the heads, at least.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class ProjectedDiscriminator(nn.Module):
         blocks: Sequence[int] = (2, 4, 10, 15),
         out_channels: Sequence[int] = (64, 64, 128, 256),
         view: int | None = None,
+        width: int = 128,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -137,7 +139,8 @@ class ProjectedDiscriminator(nn.Module):
             probe = self._backbone_features(torch.zeros(1, 3, size, size))
         self.mixing = RandomMixing([feature.shape[1] for feature in probe], out_channels)
         self.heads = nn.ModuleList(
-            Head(channels, feature.shape[-1]) for channels, feature in zip(out_channels, probe, strict=True)
+            Head(channels, feature.shape[-1], width=width)
+            for channels, feature in zip(out_channels, probe, strict=True)
         )
 
     def _backbone_features(self, images: Tensor) -> list[Tensor]:

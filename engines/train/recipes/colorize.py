@@ -4,7 +4,6 @@ First colour errors alone (a rebalanced cross-entropy and a Huber loss), then a 
 adversarial phase against a projected discriminator: the schedule that DeOldify calls NoGAN. L itself is never touched.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from engines.core.lab import into_gamut, lab_to_rgb, rgb_to_lab
 from engines.core.weights import read_tensors
 from engines.models.colour_unet import AB, ColourUNet, soft_bins
 from engines.train import losses
+from engines.train.averaged import Opposed
 from engines.train.backbones import load_backbone, to_channels_last
 from engines.train.colour_batches import Batch, Mixture, bin_weights, draw_hints, make_batch
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes
@@ -28,8 +28,7 @@ from engines.train.ema import averaged_copy, ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import colour_difference, colourfulness, frechet_distance, lite2_features
 from engines.train.old_photos import Faults
-from engines.train.optim import adam, load_optimizer_state, optimizer_state
-from engines.train.runs import Parts
+from engines.train.optim import adam
 
 HELP = "colour for greyscale photographs, alone or after hints"
 DATA = (
@@ -41,11 +40,11 @@ DATA = (
     "textures_256.zip",
 )
 SHARES = {
-    "photos_288": 0.34,
+    "photos_288": 0.42,
     "scenes_100": 0.20,
     "clothing_256": 0.13,
-    "faces_synthetic_256": 0.12,
-    "faces_celeba_128": 0.15,
+    "faces_synthetic_256": 0.08,
+    "faces_celeba_128": 0.11,
     "textures_256": 0.06,
 }
 PACKED = {"scenes_100": 112, "faces_celeba_128": 128, "faces_synthetic_256": 144}  # side at which a set is kept …
@@ -108,7 +107,7 @@ def start_encoder(net: ColourUNet) -> None:
     net.encoder.load_state_dict({name: known[name] for name in own})
 
 
-class Colorize:
+class Colorize(Opposed[ColourUNet]):
     """The network, its average, its discriminator and the data. Implements loop.Trainee."""
 
     def __init__(
@@ -162,7 +161,7 @@ class Colorize:
     def step(self) -> Mapping[str, Tensor]:
         """One step of the colouring network and, in the last phase, one of the discriminator."""
         o = self.options
-        self._set_rates()
+        self.cosine(self.rates, total=o.total, batch=o.batch)
         batch = self._batch(o.batch, self.rng)
         with self.machine.autocast():
             ab, logits = self.net.decode(self.net.encode(batch.L), batch.hints)
@@ -213,38 +212,6 @@ class Colorize:
         torch.autograd.backward(loss)
         self.adam_D.step()
         return loss
-
-    def _set_rates(self) -> None:
-        """A short rise, then half a cosine down to a twentieth."""
-        done = min(1.0, self.images / self.options.total)
-        factor = min(1.0, (self.images + self.options.batch) / 2000) * (0.05 + 0.475 * (1 + math.cos(math.pi * done)))
-        for group, rate in zip(self.adam_G.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-
-    # What the loop asks for
-
-    def state(self) -> Parts:
-        """Networks, Adam's moments, the count of images and the random state."""
-        heads = {name: value for name, value in self.D.state_dict().items() if not name.startswith("backbone.")}
-        return {
-            "net": self.net.state_dict(),
-            "ema": self.ema.state_dict(),
-            "D": heads,
-            "adam_G": optimizer_state(self.adam_G),
-            "adam_D": optimizer_state(self.adam_D),
-            "counters": {"images": torch.tensor(self.images), "rng": self.rng.get_state()},
-        }
-
-    def load_state(self, parts: Parts) -> None:
-        """Put a state back."""
-        self.net.load_state_dict(parts["net"])
-        self.ema.load_state_dict(parts["ema"])
-        backbone = {f"backbone.{name}": value for name, value in self.D.backbone.state_dict().items()}  # type: ignore[attr-defined]
-        self.D.load_state_dict(parts["D"] | backbone)
-        load_optimizer_state(self.adam_G, parts["adam_G"])
-        load_optimizer_state(self.adam_D, parts["adam_D"])
-        self.images = int(parts["counters"]["images"])
-        self.rng.set_state(parts["counters"]["rng"])
 
     @torch.no_grad()
     def colour(self, images: Tensor, *, hints: int = 0) -> Tensor:
