@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import safetensors.torch
@@ -25,7 +26,7 @@ from engines.core.image import Picture, read_image, write_image
 from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
-from engines.faces import guard, pasting
+from engines.faces import finding, guard, makeup, mixing, pasting
 from engines.faces.generator import private_copy
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted, Latents
@@ -126,6 +127,26 @@ def test_a_face_is_found_with_its_box_and_without_hints(faces: FaceEditing, port
 def test_weak_photos_get_a_hint(faces: FaceEditing, portrait: Any, change: Any, hint: str) -> None:
     (face,) = faces.detect(np.ascontiguousarray(change(portrait)))
     assert any(hint in sentence for sentence in face.hints), face.hints
+
+
+@pytest.mark.parametrize(("cover", "hint"), [("mask", "mouth"), ("hand", "mouth"), ("glasses", "eyes"), (None, "")])
+@pytest.mark.parametrize("look", [1.0, 0.5, "grey"])
+def test_covered_faces_get_a_hint_in_any_light(
+    faces: FaceEditing, portrait: Any, cover: Any, hint: str, look: Any
+) -> None:
+    (face,) = faces.detect(portrait)
+    photo = portrait.copy()
+    if cover == "mask":  # below the nose, from ear to ear, in the light of the photo
+        cv2.ellipse(photo, (135, 138), (48, 30), 0, 0, 360, (150, 190, 215), -1, cv2.LINE_AA)
+    if cover == "hand":
+        photo[140:172, 105:165] = (200, 160, 140)
+    if cover == "glasses":
+        for x, y in face.face.eyes:
+            cv2.ellipse(photo, (round(x), round(y)), (19, 14), 0, 0, 360, (25, 22, 20), -1, cv2.LINE_AA)
+    photo = np.repeat(photo.mean(2, keepdims=True), 3, 2) if look == "grey" else photo * look
+    hints = finding.described(photo.astype(np.uint8), face.face).hints
+    said = [word for word in ("mouth", "eyes") if any(f"The {word} seem" in sentence for sentence in hints)]
+    assert said == ([hint] if hint else [])
 
 
 def test_photos_without_a_face_get_a_sentence(faces: FaceEditing, kitten: Any) -> None:
@@ -290,6 +311,23 @@ def test_a_moved_feature_takes_its_detail_along_and_leaves_none_behind() -> None
     assert middle.mean(1)[22] > 0.62, "a ghost of the old bar remained"
 
 
+def test_a_head_that_moves_leaves_no_outline_behind_and_no_halo() -> None:
+    """A wide dark head on a light ground moves by 10 of 128 pixels; the generator's own ground is lighter than that."""
+    y, x = np.mgrid[0:128, 0:128]
+
+    def person(middle: float, ground: float) -> Any:
+        there = np.clip(48 - np.hypot(x - middle, (y - 64) * 0.9), 0, 1)
+        bands = 0.2 + 0.1 * np.sin((x - middle) / 4) * np.sin(y / 5)
+        return np.repeat((there * bands + (1 - there) * ground)[..., None], 3, 2).astype(np.float32)
+
+    photo = (person(60, 0.7) * 255).astype(np.uint8)
+    head = (person(60, 1.0)[..., 0] < 0.5).astype(np.float32)
+    made = pasting.compose(photo, Change(person(60, 0.7), person(70, 0.85)), head=head)[..., 0]
+    left = made[40:88, 12:18]  # the old head was here, the new one begins at 22
+    assert np.abs(left - 0.7).max() < 0.05, "an outline of the old head remained"
+    assert made[20:108, 70].max() < 0.4 and made[20:108].max() < 0.76, "the generator's light ground shines at the rim"
+
+
 def test_light_and_colour_change_without_loss_of_detail() -> None:
     rng = np.random.default_rng(0)
     grain = rng.integers(90, 160, (96, 96, 3)).astype(np.uint8)
@@ -444,6 +482,23 @@ def test_a_blend_sits_in_the_first_photo(faces: FaceEditing, portrait: Any) -> N
     assert done.pixels.shape == portrait.shape and not np.array_equal(done.pixels, portrait)
     none = faces.mix_photos(portrait, other, coarse=0, middle=0, fine=0, steps=3, model=TINY)
     assert np.array_equal(none.pixels, portrait)
+
+
+def test_a_blend_meets_the_photo_in_colour_and_ends_with_the_face(portrait: Any) -> None:
+    face = finding.find(portrait)[0].face
+    square = pasting.aligned(portrait, face, makeup.SIDE)
+    own = square.astype(np.float32) / 255
+    other = own * np.array([0.75, 0.8, 0.95], np.float32)  # the same face, bluer and darker
+    other[: makeup.SIDE // 3] = (0.9, 0.1, 0.1)  # under another's hair
+    change, weight = mixing.fitted(square, Change(own, other).at(128))
+    bare = makeup.face(square)
+    assert weight.shape == bare.shape and not weight[bare < 0.5].max() > 0.5 and not weight[: makeup.SIDE // 4].any()
+    small = cv2.resize(weight, (128, 128), interpolation=cv2.INTER_AREA) > 0.9
+    before, after = change.before[small].mean(0), change.after[small].mean(0)
+    assert small.mean() > 0.05 and np.abs(after - before).max() < 0.03
+    made = pasting.compose(square, change, weight=weight)
+    outside = cv2.dilate(bare, np.ones((9, 9))) < 0.05
+    assert np.abs(made - own)[outside].max() < 0.01
 
 
 def test_ages_need_the_reader_and_say_so(faces: FaceEditing, inverted: Inverted, portrait: Any) -> None:

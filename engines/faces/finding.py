@@ -9,12 +9,13 @@ from engines.core import faces
 from engines.core.errors import ImageError, OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
+from engines.faces import covering
 from engines.faces.pasting import aligned
 from engines.faces.values import FoundFace
 
 NO_FACE = (
     "No face was found. Send a photo in which a face looks towards the camera and is at least 40 pixels wide; "
-    "drawings, animals and faces from behind are not found."
+    "drawings, animals, and faces that are covered or seen from behind are not found."
 )
 _TINY, _SMALL = 56, 128  # side of the aligned square in the photo's pixels
 _TURNED, _PROFILE = 0.22, 0.4  # Face.yaw
@@ -49,8 +50,15 @@ def described(photo: Pixels, face: Face, number: int = 0) -> FoundFace:
         hints.append("The photo's border cuts this face: what is missing is guessed.")
     square = aligned(photo, face, 128)
     luma = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[32:112, 28:100]
-    if face.size >= _SMALL and float(cv2.Laplacian(luma, cv2.CV_32F).std()) < _SHARP * min(1.0, luma.std() / 40):
-        hints.append("This face is blurred: the edit will be as soft as the photo.")
+    if face.size >= _SMALL:
+        blurred = float(cv2.Laplacian(luma, cv2.CV_32F).std()) < _SHARP * min(1.0, luma.std() / 40)
+        mouth, eyes = (hidden(square, blurred=blurred) for hidden in (covering.mouth_covered, covering.eyes_covered))
+        if mouth:
+            hints.append("The mouth seems to be covered: edits of it will look wrong. Use a photo that shows it.")
+        if eyes:
+            hints.append("The eyes seem to be behind dark glasses: edits of them will look wrong.")
+        if blurred and not mouth and not eyes:  # what covers a face is smooth, and so the face seems to be
+            hints.append("This face is blurred: the edit will be as soft as the photo.")
     if luma.mean() < _DARK:
         hints.append("This face is very dark: brighten the photo first for a better result.")
     elif luma.mean() > _BRIGHT:

@@ -70,8 +70,7 @@ def regions(square: Photo) -> dict[str, Plane]:
         under = centre + 1.25 * (eye[[3, 4, 5, 0]] - centre)
         lids = np.maximum(lids, _filled(side, np.concatenate([upper, under])))
     eyes = lids * (1 - cv2.GaussianBlur(openings, (0, 0), side / 300))
-    forehead = points[[26, 25, 24, 19, 18, 17]] - np.array([0, 0.5]) * (points[8, 1] - points[27, 1]) * 0.55
-    face = _filled(side, np.concatenate([points[0:17], forehead]))
+    face = _outline(side, points)
     brows = np.maximum(_filled(side, points[17:22]), _filled(side, points[22:27]))
     holes = cv2.dilate(np.maximum.reduce([lips, openings, brows, _filled(side, points[60:68])]), np.ones((7, 7)))
     skin = cv2.GaussianBlur(face * (1 - holes), (0, 0), side / 50) * _like_skin(square, points)
@@ -81,6 +80,15 @@ def regions(square: Photo) -> dict[str, Plane]:
         "eyes": np.asarray(cv2.GaussianBlur(eyes, (0, 0), soft * 1.6), np.float32),
         "skin": np.asarray(skin, np.float32),
     }
+
+
+def face(square: Photo) -> Plane:
+    """Where an aligned square shows bare face, (H, W) from 0 to 1: brows to lips, and round them what is like skin."""
+    side, points = square.shape[0], landmarks(square)
+    features = np.zeros((side, side), np.float32)
+    cv2.fillConvexPoly(features, cv2.convexHull(np.round(points[17:68]).astype(np.int32)), 1.0)
+    skin = _outline(side, points) * _like_skin(square, points)
+    return np.asarray(np.maximum(features, skin), np.float32)
 
 
 def landmarks(square: Photo) -> NDArray[np.float32]:
@@ -104,6 +112,12 @@ def _filled(side: int, points: NDArray[np.float32]) -> Plane:
     mask = np.zeros((side, side), np.float32)
     cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     return np.clip(mask, 0, 1)
+
+
+def _outline(side: int, points: NDArray[np.float32]) -> Plane:
+    """The face from the chin to above the brows."""
+    forehead = points[[26, 25, 24, 19, 18, 17]] - np.array([0, 0.5]) * (points[8, 1] - points[27, 1]) * 0.55
+    return _filled(side, np.concatenate([points[0:17], forehead]))
 
 
 def _like_skin(square: Photo, points: NDArray[np.float32]) -> Plane:

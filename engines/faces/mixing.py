@@ -1,17 +1,27 @@
-"""Two faces blended: style mixing by layers (Karras et al. 2019), each group of layers by its own part."""
+"""Two faces blended: style mixing by layers (Karras et al. 2019), each group of layers by its own part.
+
+In a photo the blend shows where both it and the photo show bare face, in the complexion that the photo has there:
+hair and neck stay the first person's, and so a second complexion in between would look pasted.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.core.errors import OptionError
-from engines.faces.values import Inverted, Latents
+from engines.faces import makeup
+from engines.faces.generator import to_frame
+from engines.faces.pasting import Change, Plane
+from engines.faces.values import Frame, Inverted, Latents
 
 # Layers by what they decide: 4 and 8 pixels pose and shape, 16 and 32 features, the rest colours and texture.
 _COARSE, _MIDDLE = 6, 12
+_TONE = 9  # parts of the side over which complexions are compared
+_RIM = 35  # width of the rim at which a blend meets the photo, in pixels of makeup.SIDE
 
 
 def parts(layers: int, *, coarse: float, middle: float, fine: float) -> NDArray[np.float32]:
@@ -42,3 +52,22 @@ def mix(a: Latents, b: Latents, *, coarse: float, middle: float, fine: float) ->
     share = (coarse + middle + fine) / 3  # tuning belongs to all of a person's layers
     deltas = tuple(((1 - share) * p + share * q).astype(np.float16) for p, q in zip(own, other, strict=True))
     return replace(place, ws=ws, deltas=deltas)
+
+
+def fitted(photo: Frame, change: Change) -> tuple[Change, Plane]:
+    """A blend in the complexion of the photo, and where it may show, (S, S) from 0 to 1.
+
+    photo: the aligned square, uint8 (makeup.SIDE, makeup.SIDE, 3).  change: the first face and the blend.
+    """
+    blend = to_frame(change.at(makeup.SIDE).after)
+    both = (np.minimum(makeup.face(photo), makeup.face(blend)) > 0.5).astype(np.float32)
+    core = cv2.erode(both, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_RIM, _RIM)))
+    weight = np.asarray(cv2.GaussianBlur(core, (0, 0), _RIM / 3.5), np.float32)
+    skin = np.minimum(makeup.regions(photo)["skin"], makeup.regions(blend)["skin"]) * both
+    side = change.before.shape[0]
+    seen = cv2.resize(skin, (side, side), interpolation=cv2.INTER_AREA)
+    wide = (0, 0), side / _TONE
+    mass = cv2.GaussianBlur(seen, *wide)[..., None]
+    missing = cv2.GaussianBlur((change.before - change.after) * seen[..., None], *wide) / np.maximum(mass, 1e-4)
+    sure = np.clip(mass / 0.02, 0, 1)  # where there is hardly any bare skin nearby nothing can be told
+    return Change(change.before, np.asarray(change.after + sure * missing, np.float32)), weight

@@ -22,6 +22,7 @@ Plane = NDArray[np.float32]
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
 _FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
+_REACH = 1.25  # of the field, where the head's own outline is known
 _COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
 
 
@@ -37,19 +38,16 @@ class Change:
         return Change(_resized(self.before, side), _resized(self.after, side))
 
 
-def field(side: int) -> Plane:
-    """The soft mask of an aligned square, (side, side, 1): 1 on the head, falling to 0 inside the square's edge."""
+def field(side: int, reach: float = 1.0) -> Plane:
+    """The soft mask of an aligned square, (side, side, 1): 1 on the head, falling to 0 inside the square's edge.
+
+    reach: of an ellipse around the head; at 1 hair that is far from it counts in part, from 1.4 the square decides.
+    """
     y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
     edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
     frame = _smooth(edge, 0.01, 0.11)
-    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82, 1.1)
+    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
-
-
-def inner_face(side: int) -> Plane:
-    """From the brows to the chin of an aligned square, (side, side), soft."""
-    y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
-    return 1 - _smooth(np.hypot((x - 0.5) / 0.29, (y - 0.615) / 0.33), 0.68, 1.05)
 
 
 def compose(square: Photo, change: Change, *, head: Plane | None = None, weight: Plane | None = None) -> Plane:
@@ -72,19 +70,32 @@ def compose(square: Photo, change: Change, *, head: Plane | None = None, weight:
     kept = coarse + (moved - coarse) * (1 - fade)
     made = large.after + kept - own
     if head is not None:
-        after, bare = _rims(_resized(head, _FLOW_SIDE), flow)
-        behind = _behind(own, _resized(head, side)) - own
-        made = _resized(after, side)[..., None] * made + _resized(bare, side)[..., None] * behind
-    where = field(side) if weight is None else field(side) * _resized(weight, side)[..., None]
+        after, bare, moves = (_resized(mask, side)[..., None] for mask in _rims(_resized(head, _FLOW_SIDE), flow))
+        behind = _behind(own, _resized(head, side))
+        made = made + moves * (_between(own + made, behind, after) - own - made)
+        made = after * made + bare * (behind - own)
+    where = field(side, 1.0 if head is None else _REACH)
+    if weight is not None:
+        where = where * _resized(weight, side)[..., None]
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32)
 
 
-def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane]:
-    """Where the head is after it moved, and what it uncovered, each with a soft rim."""
+def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
+    """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
     after, before = _rim(_moved(head, flow), 3), _rim(head, 11)
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
     moves = _smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
-    return after, np.clip(before - after, 0, 1) * moves
+    return after, np.clip(before - after, 0, 1) * moves, moves
+
+
+def _between(face: Plane, behind: Plane, where: Plane) -> Plane:
+    """At its rim a face is no lighter and no darker than both what lies within it and what lies behind it."""
+    side = face.shape[0]
+    rim, reach = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side // part | 1,) * 2) for part in (22, 12))
+    within = cv2.erode((where[..., 0] > 0.95).astype(np.uint8), rim)[..., None] > 0
+    high = np.maximum(cv2.dilate(np.where(within, face, -np.inf), reach), behind)
+    low = np.minimum(cv2.erode(np.where(within, face, np.inf), reach), behind)
+    return np.asarray(np.where(within, face, np.clip(face, low, high)), np.float32)
 
 
 def _rim(head: Plane, width: int) -> Plane:
@@ -93,17 +104,23 @@ def _rim(head: Plane, width: int) -> Plane:
 
 
 def _behind(own: Plane, head: Plane) -> Plane:
-    """The background, smoothly gone on with behind the head: averages of what is seen of it, ever wider."""
+    """The background, smoothly gone on with behind the head."""
     size = max(own.shape[0] // 4, 32)
-    seen = 1 - cv2.dilate(_resized(head, size), np.ones((3, 3), np.uint8))[..., None]
+    seen = 1 - cv2.dilate(_resized(head, size), np.ones((3, 3), np.uint8))
+    return _resized(spread(_resized(own, size), np.asarray(seen, np.float32)), own.shape[0])
+
+
+def spread(picture: Plane, seen: Plane) -> Plane:
+    """A picture (S, S, 3) gone on with from where it is seen, (S, S) from 0 to 1: averages of that, ever wider."""
+    size = picture.shape[0]
     known, colour = np.zeros((size, size, 1), np.float32), np.zeros((size, size, 3), np.float32)
-    picture = _resized(own, size) * seen
+    there = picture * seen[..., None]
     for width in (size / 40, size / 16, size / 6, size):
         mass = cv2.GaussianBlur(seen, (0, 0), width)[..., None]
         part = (1 - known) * _smooth(np.asarray(mass, np.float32), 0.02, 0.3)
-        colour += part * cv2.GaussianBlur(picture, (0, 0), width) / np.maximum(mass, 1e-4)
+        colour += part * cv2.GaussianBlur(there, (0, 0), width) / np.maximum(mass, 1e-4)
         known += part
-    return _resized(np.asarray(colour / np.maximum(known, 1e-4), np.float32), own.shape[0])
+    return np.asarray(colour / np.maximum(known, 1e-4), np.float32)
 
 
 def _motion(change: Change) -> tuple[Plane, Plane]:

@@ -166,16 +166,13 @@ def made_up(
 def blended(
     generator: Generator, photo: Pixels, a: Inverted, b: Latents, mix: dict[str, float], *, job: Job
 ) -> Finished:
-    """The first face's photo with the features of the blend in it; light and hair stay the photo's."""
+    """The first face's photo with the features of the blend in it; hair, light and complexion stay the photo's."""
     both = mixing.mix(a, b, **mix)
     side = pasting.working_side(a.face, generator.resolution)
     square = pasting.aligned(photo, a.face, side)
-    before, after = generator.picture(a), generator.picture(both)
-    wide = (0, 0), generator.resolution / 9
-    tone = 1 - mix["fine"] / 2  # how far the photo's own light and complexion stay
-    after = after + tone * (cv2.GaussianBlur(before, *wide) - cv2.GaussianBlur(after, *wide))
-    change = Change(before, np.asarray(after, np.float32))
-    edited = pasting.compose(square, change, weight=pasting.inner_face(generator.resolution))
+    plain = Change(generator.picture(a), generator.picture(both))
+    change, weight = mixing.fitted(pasting.aligned(photo, a.face, makeup.SIDE), plain)
+    edited = pasting.compose(square, change, weight=weight)
     pixels, box = pasting.paste(photo, a.face, square, edited)
     distance = faces.identity_distance(square, to_frame(edited))
     job.note(identity_distance=round(distance, 3), verdict=guard.verdict(distance))
