@@ -105,7 +105,7 @@ class Looks:
             height, width = self._size(path)
             small = self._small(path, CALM, clean=options.clean)
             hints = [_moved(parse_hint(hint), small, width, height) for hint in options.hints.split()]
-            found[:] = self._engines[Colorization].suggestions(
+            made = self._engines[Colorization].suggestions(
                 small,
                 count=count,
                 model=options.model,
@@ -115,7 +115,10 @@ class Looks:
                 seed=options.seed,
                 urgent=True,
             )
-        return found
+            if len(made) > len(found):  # meanwhile another look may have found more
+                found[:] = made
+            return made
+        return list(found)
 
     def _size(self, path: Path) -> tuple[int, int]:
         """(height, width) of the whole picture."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from engines import Engines
+from engines.colorization import Colorization, Suggestion
 from engines.core.errors import ImageError, OptionError
 from studio.colorize_looks import Looks
 from studio.colorizing import Options, panel_options
@@ -121,3 +123,18 @@ def test_what_is_kept_is_bounded(engines: Engines, photo: Path) -> None:
     for seed in range(40):
         looks._keep(str(seed), lambda: 1)
     assert len(looks._kept) == 24
+
+
+def test_a_quick_look_takes_no_suggestions_away(engines: Engines, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, engine = Looks(engines), engines[Colorization]
+    plain = engine.suggestions
+    meanwhile: list[list[Suggestion]] = []
+
+    def slow(image: Any, *, count: int, **rest: Any) -> list[Suggestion]:
+        if count == 1:  # while one is looked for, somebody asks for three
+            meanwhile.append(looks._suggestions(photo, Options(), 3))
+        return plain(image, count=count, **rest)
+
+    monkeypatch.setattr(engine, "suggestions", slow)
+    assert len(looks._suggestions(photo, Options(), 1)) == 1
+    assert len(meanwhile[0]) == 3 and len(looks._suggestions(photo, Options(), 3)) == 3
