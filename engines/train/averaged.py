@@ -1,14 +1,15 @@
 """What recipes keep: networks, averages, Adam's moments, the count of images and the random state."""
 
 import math
-from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+from engines.train.backbones import to_channels_last
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.optim import load_optimizer_state, optimizer_state
+from engines.train.ema import averaged_copy
+from engines.train.optim import adam, load_optimizer_state, optimizer_state
 from engines.train.runs import Parts
 
 N = TypeVar("N", bound=nn.Module)
@@ -49,6 +50,7 @@ class Opposed(Generic[N]):
     D: ProjectedDiscriminator
     adam_G: torch.optim.Optimizer
     adam_D: torch.optim.Optimizer
+    rates: list[float]
     rng: torch.Generator
     images: int
 
@@ -75,9 +77,22 @@ class Opposed(Generic[N]):
         self.images = int(parts["counters"]["images"])
         self.rng.set_state(parts["counters"]["rng"])
 
-    def cosine(self, rates: Sequence[float], *, total: int, batch: int) -> None:
+    def oppose(self, net: N, D: ProjectedDiscriminator, device: torch.device) -> None:
+        """Take the two networks: on the device, in the fast memory order, the first with an average."""
+        self.net = to_channels_last(net.to(device))
+        self.ema = averaged_copy(self.net)
+        self.D = to_channels_last(D).to(device)
+        self.images = 0
+
+    def learn(self, encoder: nn.Module, *, encoder_lr: float, decoder_lr: float, d_lr: float) -> None:
+        """Make the optimisers: Adam for the network, its encoder at a rate of its own, and for the heads."""
+        self.adam_G = adam([(encoder, encoder_lr), (self.net, decoder_lr)], betas=(0.9, 0.99))
+        self.adam_D = adam([(self.D.heads, d_lr)])
+        self.rates = [group["lr"] for group in self.adam_G.param_groups]
+
+    def cosine(self, *, total: int, batch: int) -> None:
         """Set the learning rates: a short rise, then half a cosine down to a twentieth at `total` pictures."""
         done = min(1.0, self.images / total)
         factor = min(1.0, (self.images + batch) / 2000) * (0.05 + 0.475 * (1 + math.cos(math.pi * done)))
-        for group, rate in zip(self.adam_G.param_groups, rates, strict=True):
+        for group, rate in zip(self.adam_G.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor

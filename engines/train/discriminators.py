@@ -136,14 +136,14 @@ class ProjectedDiscriminator(nn.Module):
         self.blocks = tuple(blocks)
         self.view = view
         with torch.no_grad():
-            probe = self._backbone_features(torch.zeros(1, 3, size, size))
+            probe = self.backbone_features(torch.zeros(1, 3, size, size))
         self.mixing = RandomMixing([feature.shape[1] for feature in probe], out_channels)
         self.heads = nn.ModuleList(
             Head(channels, feature.shape[-1], width=width)
             for channels, feature in zip(out_channels, probe, strict=True)
         )
 
-    def _backbone_features(self, images: Tensor) -> list[Tensor]:
+    def backbone_features(self, images: Tensor) -> list[Tensor]:
         """The backbone's maps of pictures brought to the side it looks at."""
         if self.view is not None and self.view != images.shape[-1]:
             images = F.interpolate(images, size=(self.view, self.view), mode="bilinear", align_corners=False)
@@ -151,7 +151,11 @@ class ProjectedDiscriminator(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """(N, 3, size, size) in about [-1, 1] -> mixed maps; the costly half, worth keeping between two `logits`."""
-        mixed: list[Tensor] = self.mixing(self._backbone_features(images))
+        return self.mixed(self.backbone_features(images))
+
+    def mixed(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """The backbone's own maps -> what the heads look at."""
+        mixed: list[Tensor] = self.mixing(maps)
         return mixed
 
     def logits(self, features: Sequence[Tensor]) -> list[Tensor]:

@@ -21,6 +21,27 @@ def hinge_generator(fake_logits: Sequence[Tensor]) -> Tensor:
     return _total(-fake.float().mean() for fake in fake_logits)
 
 
+def hinge_discriminator_at(real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor], hole: Tensor) -> Tensor:
+    """`hinge_discriminator` for pictures that were filled in: a place of a map counts by how much of it is hole.
+
+    hole: (N, 1, H, W) of 0 and 1. Places without a hole are the same in both pictures and count for nothing (after the
+    soft labels of Zeng et al. 2021).
+    """
+    pairs = zip(real_logits, fake_logits, strict=True)
+    return _total(_mean_at(F.relu(1 - real.float()) + F.relu(1 + fake.float()), hole) for real, fake in pairs)
+
+
+def hinge_generator_at(fake_logits: Sequence[Tensor], hole: Tensor) -> Tensor:
+    """`hinge_generator` for pictures that were filled in, as `hinge_discriminator_at`."""
+    return _total(_mean_at(-fake.float(), hole) for fake in fake_logits)
+
+
+def _mean_at(values: Tensor, hole: Tensor) -> Tensor:
+    """The mean of (N, 1, h, w), places weighted by the part of them that is hole."""
+    weights = F.adaptive_avg_pool2d(hole, (values.shape[-2], values.shape[-1]))
+    return (values * weights).sum() / weights.sum().clamp_min(1e-6)
+
+
 def non_saturating_discriminator(real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> Tensor:
     """Logistic loss of the discriminator (Goodfellow et al. 2014). 0 or more, summed over scales."""
     pairs = zip(real_logits, fake_logits, strict=True)
@@ -47,6 +68,19 @@ def feature_matching(features: Sequence[Tensor], targets: Sequence[Tensor]) -> T
     """Mean absolute difference of lists of feature maps, (N, C_i, H_i, W_i), added up (Wang et al. 2018)."""
     pairs = zip(features, targets, strict=True)
     return _total((feature.float() - target.float()).abs().mean() for feature, target in pairs)
+
+
+def style(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of Gram matrices, added up (Gatys et al. 2016): what textures are made of, wherever.
+
+    Maps are (N, C_i, H_i, W_i); a Gram matrix is divided by H_i W_i.
+    """
+
+    def gram(x: Tensor) -> Tensor:
+        flat = x.float().flatten(2)
+        return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+    return _total((gram(a) - gram(b)).abs().mean() for a, b in zip(features, targets, strict=True))
 
 
 def perceptual(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

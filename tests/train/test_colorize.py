@@ -218,7 +218,7 @@ def test_archives_become_a_trainee(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(colorize, "load_backbone", backbone_without_weights)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     archive = write_archive(tmp_path / "photos_288.zip", pictures(6, size=40))
-    monkeypatch.setattr(colorize, "start_encoder", lambda net: None)
+    monkeypatch.setattr(colorize, "start_encoder", lambda encoder, stem: None)
     options = colorize.Options(side=64, batch=2, widths=WIDTHS, hold_out=2)
     built = colorize.build([archive], options, Machine(torch.device("cpu"), torch.float32, 0))
     assert len(built.held_out) == 2 and built.sets == {"photos_288": 4}

@@ -19,16 +19,15 @@ from engines.core.weights import read_tensors
 from engines.models.colour_unet import AB, ColourUNet, soft_bins
 from engines.train import losses
 from engines.train.averaged import Opposed
-from engines.train.backbones import load_backbone, to_channels_last
+from engines.train.backbones import load_backbone, start_encoder
 from engines.train.colour_batches import Batch, Mixture, bin_weights, draw_hints, make_batch
-from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes
+from engines.train.data import Pictures, contact_sheet, load_sets, to_bytes
 from engines.train.depthwise import quicken
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.ema import averaged_copy, ema_beta, update_ema
+from engines.train.ema import ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import colour_difference, colourfulness, frechet_distance, lite2_features
 from engines.train.old_photos import Faults
-from engines.train.optim import adam
 
 HELP = "colour for greyscale photographs, alone or after hints"
 DATA = (
@@ -87,24 +86,12 @@ class Options:
 
 def build(data: Sequence[Path], options: Options, machine: Machine) -> "Colorize":
     """Read the archives, hold some of each back, make the networks."""
-    training: dict[str, Pictures] = {}
-    held_out: list[Pictures] = []
-    for path in map(Path, data):
-        pictures = load_pictures([path], resolution=PACKED.get(path.stem, PACKED_OTHERS))
-        training[path.stem], kept_back = pictures.split(min(options.hold_out, len(pictures) // 2))
-        held_out.append(kept_back)
+    training, held_out = load_sets(data, sides=PACKED, side=PACKED_OTHERS, hold_out=options.hold_out)
     torch.manual_seed(machine.seed)
     net = ColourUNet(widths=options.widths)
-    start_encoder(net)
+    # it sees grey, so the three channels of its first layer are added up
+    start_encoder(net.encoder, lambda stem: stem.sum(1, keepdim=True))
     return Colorize(net, training, held_out, options, machine)
-
-
-def start_encoder(net: ColourUNet) -> None:
-    """Give the encoder ImageNet's weights; its first layer sees grey, so its three channels are added up."""
-    known = load_backbone("lite0").state_dict()
-    own = net.encoder.state_dict()
-    known["_conv_stem.weight"] = known["_conv_stem.weight"].sum(1, keepdim=True)
-    net.encoder.load_state_dict({name: known[name] for name in own})
 
 
 class Colorize(Opposed[ColourUNet]):
@@ -132,16 +119,9 @@ class Colorize(Opposed[ColourUNet]):
         for part in (net.encoder._conv_stem, *net.encoder._blocks[: options.frozen]):
             part.requires_grad_(False)
         quicken(net.encoder)
-        self.net = to_channels_last(net.to(machine.device))
-        self.ema = averaged_copy(self.net)
-        self.D = to_channels_last(ProjectedDiscriminator(quicken(load_backbone("lite0")), size=options.side)).to(
-            machine.device
-        )
-        rates = [(self.net.encoder, options.encoder_lr), (self.net, options.decoder_lr)]
-        self.adam_G = adam(rates, betas=(0.9, 0.99))
-        self.adam_D = adam([(self.D.heads, options.d_lr)])
-        self.rates = [group["lr"] for group in self.adam_G.param_groups]
-        self.images = 0
+        D = ProjectedDiscriminator(quicken(load_backbone("lite0")), size=options.side)
+        self.oppose(net, D, machine.device)
+        self.learn(self.net.encoder, encoder_lr=options.encoder_lr, decoder_lr=options.decoder_lr, d_lr=options.d_lr)
 
     def _fit_taps(self) -> None:
         """Set the scales of the encoder's maps from a batch."""
@@ -161,7 +141,7 @@ class Colorize(Opposed[ColourUNet]):
     def step(self) -> Mapping[str, Tensor]:
         """One step of the colouring network and, in the last phase, one of the discriminator."""
         o = self.options
-        self.cosine(self.rates, total=o.total, batch=o.batch)
+        self.cosine(total=o.total, batch=o.batch)
         batch = self._batch(o.batch, self.rng)
         with self.machine.autocast():
             ab, logits = self.net.decode(self.net.encode(batch.L), batch.hints)
