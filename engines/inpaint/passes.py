@@ -1,0 +1,62 @@
+"""A network's part of a fill: from a picture, its hole and seeds to finished pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.core.card import ModelCard
+from engines.core.image import Pixels
+from engines.core.job import Job
+from engines.core.network import Network
+from engines.core.residency import Residency
+from engines.inpaint.composing import as_floats, composed, levelled
+from engines.inpaint.filling import CONTEXT, See, fill
+from engines.inpaint.masks import Floats, box_of
+
+
+def run(
+    residency: Residency,
+    card: ModelCard,
+    image: Pixels,
+    hole: NDArray[np.bool_],
+    weight: Floats,
+    *,
+    seeds: Sequence[int],
+    detail: float,
+    job: Job,
+) -> list[Pixels]:
+    """One picture for each seed. job's facts gain model, title, device and precision."""
+    left, top, right, bottom = box_of(hole)
+    seen = 2 * CONTEXT + int(1.2 * min(right - left, bottom - top))  # no cell of `fill` sees further
+    left, top, right, bottom = box_of(hole, margin=seen)
+    part_of = slice(top, bottom), slice(left, right)
+    colours, hole = as_floats(image[part_of]), np.ascontiguousarray(hole[part_of])
+    results = []
+    with residency.lease(card, job=job.part(0, 0.05)) as network:
+        job.note(model=card.id, title=card.title, device=residency.device.name, precision=network.precision)
+        for number, seed in enumerate(seeds):
+            low, high = (0.05 + 0.9 * (number + i) / len(seeds) for i in (0, 1))
+            part = job.part(low, high)
+            filled = fill(colours, hole, _see(residency, network, part), seed=seed, detail=detail, job=part)
+            result = image.copy()
+            result[part_of] = composed(image[part_of], levelled(colours, filled, hole, part.check), weight[part_of])
+            results.append(result)
+    return results
+
+
+def _see(residency: Residency, network: Network, job: Job) -> See:
+    """One forward of a network in its turn; it gives way to whoever is urgent and stops at a cancel."""
+
+    def breathe(_: float) -> None:
+        job.check()
+        residency.give_way(job)
+
+    def see(image: Tensor, hole: Tensor, noise: Tensor) -> Tensor:
+        with residency.turn(job):
+            return network(image, hole, noise, breathe=breathe).cpu()
+
+    return see

@@ -1,0 +1,194 @@
+"""Inpainting networks of other people: their published files load, mean the same, and keep the engine's promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engines import Engines
+from engines.core import torchvision_cpu
+from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
+from engines.core.device import Device
+from engines.core.errors import CardError
+from engines.core.network import Network, build_module
+from engines.core.weights import sha256
+from engines.inpainting import Inpainting
+from engines.models import lama, migan
+from tests.conftest import ROOT
+
+CARD = read_card(ROOT / "assets" / "models" / "lama.toml")
+TINY: dict[str, dict[str, Any]] = {
+    "lama": {"width": 8, "blocks": 2, "far": 0.75},
+    "migan": {"side": 64, "base": 512, "most": 24},
+}
+
+
+def build(name: str) -> nn.Module:
+    """A tiny random network with statistics that are not trivial."""
+    torch.manual_seed(1)
+    network: nn.Module = (lama if name == "lama" else migan).build(**TINY[name]).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.1)
+            layer.running_var.uniform_(0.7, 1.4)
+        if isinstance(layer, migan.Separable) and layer.side:
+            nn.init.constant_(layer.noise_strength, 0.2)
+    return network
+
+
+def published(network: nn.Module) -> dict[str, Tensor]:
+    """The network's weights under names as in published files, with what wraps the generator there."""
+    return {f"generator.{key}": value for key, value in network.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def reference() -> nn.Module:
+    """spandrel's LaMa at its published size, with random weights."""
+    torchvision_cpu.declare_operators()
+    from spandrel.architectures.LaMa import LaMa
+
+    torch.manual_seed(0)
+    with torch.device("meta"):  # its own way to start takes seconds
+        network: nn.Module = LaMa(in_nc=4, out_nc=3).eval()
+    network.to_empty(device="cpu")
+    for name, tensor in network.state_dict().items():
+        if tensor.dim() > 1:
+            tensor.normal_(0, (2 * len(tensor) / tensor.numel()) ** 0.5)
+        elif tensor.is_floating_point():
+            tensor.uniform_(*((0.7, 1.4) if name.endswith(("running_var", "weight")) else (-0.1, 0.1)))
+    return network
+
+
+@pytest.mark.parametrize("prefix", ["generator.model.", "model.model.", "model."])
+def test_lama_is_spandrels_lama(reference: nn.Module, prefix: str) -> None:
+    """Another implementation's weights load strictly, whatever wraps their names, and give the same picture."""
+    state = {key.replace("model.model.", prefix): value for key, value in reference.state_dict().items()}
+    with torch.device("meta"):
+        ours = lama.build(**CARD.options).eval()
+    ours.load_state_dict(state, strict=True, assign=True)
+    if prefix != "generator.model.":
+        return
+    generator = torch.Generator().manual_seed(0)
+    image, hole = torch.rand(1, 3, 32, 48, generator=generator), torch.zeros(1, 1, 32, 48)
+    hole[..., 8:20, 10:30] = 1
+    with torch.inference_mode():
+        made = ours(image, hole, torch.zeros_like(hole))
+        assert torch.allclose(made, reference(image, hole), atol=1e-5) and made[..., 8:20, 10:30].std() > 0.02
+
+
+def test_the_card_counts_what_the_network_has() -> None:
+    """989 tensors, as is told of the published file, and their bytes."""
+    with torch.device("meta"):
+        network = lama.build(**CARD.options)
+    assert sum(p.numel() for p in network.parameters()) == CARD.parameters
+    state = network.state_dict()
+    assert len(state) == 989 and sum(t.numel() * t.element_size() for t in state.values()) == CARD.bytes
+
+
+def test_migan_has_the_published_shapes() -> None:
+    with torch.device("meta"):
+        shapes = {key: tuple(tensor.shape) for key, tensor in migan.build().state_dict().items()}
+    assert shapes["encoder.b512.fromrgb.weight"] == (64, 4, 1, 1)
+    assert shapes["encoder.b512.conv2.downsample.filter.weight"] == (64, 1, 4, 4)
+    assert shapes["encoder.b4.conv2.conv2.weight"] == (512, 512, 1, 1)
+    assert shapes["synthesis.b8.conv1.upsample.insert_zeros.weight"] == (512, 1, 2, 2)
+    assert shapes["synthesis.b512.conv2.noise_const"] == (512, 512)
+    assert shapes["synthesis.b512.torgb.weight"] == (3, 64, 1, 1) and shapes["synthesis.b4.torgb.bias"] == (3,)
+
+
+def test_migans_filters_resample_without_a_shift() -> None:
+    """A constant stays one, and a slope keeps its place, but for the border."""
+    slope = torch.arange(16.0).expand(1, 2, 16, 16)
+    for layer, expected in (
+        (migan.Double(2), torch.arange(32.0) / 2 - 0.25),
+        (migan.Halve(2), 2 * torch.arange(8.0) + 0.5),
+    ):
+        with torch.inference_mode():
+            got = layer(slope)[0, 0, 4]
+        assert torch.allclose(got[4:-4], expected[4:-4], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+@pytest.mark.parametrize("size", [(64, 64), (40, 56), (7, 90), (1, 1)])
+def test_a_guest_takes_any_size_and_leaves_what_is_known(name: str, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, hole = torch.rand(1, 3, *size, generator=generator), torch.zeros(1, 1, *size)
+    hole[..., : size[0] // 2 + 1, : size[1] // 2 + 1] = 1
+    with torch.inference_mode():
+        made = build(name)(image, hole, torch.zeros_like(hole))
+    assert made.shape == image.shape and made.dtype == torch.float32
+    known = (hole == 0).expand_as(image)
+    assert torch.equal(made[known], image[known]) and not torch.equal(made[~known], image[~known])
+    assert float(made.min()) >= 0 and float(made.max()) <= 1
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_guest_does_not_see_what_is_under_the_hole(name: str) -> None:
+    network = build(name)
+    image, hole, noise = network.probe()
+    other = torch.where(hole > 0, 1 - image, image)
+    with torch.inference_mode():
+        assert torch.equal(
+            network(image, hole, noise)[hole.expand_as(image) > 0],
+            network(other, hole, noise)[hole.expand_as(image) > 0],
+        )
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_guest_runs_in_half_precision(name: str) -> None:
+    """What bfloat16 needs is said in the code: nothing mixes formats."""
+    card = replace(CARD, architecture=name, options=TINY[name])
+    device = Device("cpu", "CPU", "bfloat16")
+    network = Network(card, build_module(card, build(name).state_dict()), device, precision="bfloat16")
+    assert network.precision == "bfloat16"
+    probe = build(name).probe()
+    assert (network(*probe) - build(name)(*probe)).abs().mean() < 0.02
+
+
+@pytest.fixture(params=sorted(TINY))
+def guest(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Inpainting, ModelCard]:
+    """An engine that knows a tiny network from a file as published."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    path = folder / "guest.safetensors"
+    state = {key: value.contiguous().clone() for key, value in published(build(request.param)).items()}
+    safetensors.torch.save_file(state, path)
+    card = replace(
+        CARD,
+        id="guest",
+        architecture=request.param,
+        options=TINY[request.param],
+        source=Source("own", (WeightFile(path.name, sha256(path), path.stat().st_size),)),
+        folder=folder,
+    )
+    write_card(card, folder / "guest.toml")
+    engines = Engines(device="cpu", home=tmp_path)
+    return engines[Inpainting], engines.catalogue["guest"]
+
+
+def test_a_guest_keeps_the_engines_promises(guest: tuple[Inpainting, ModelCard], kitten: NDArray[np.uint8]) -> None:
+    engine, _ = guest
+    mask = np.zeros(kitten.shape[:2], np.uint8)
+    mask[20:40, 30:60] = 255
+    made = engine.inpaint(kitten, mask, model="guest")
+    assert np.array_equal(made[mask == 0], kitten[mask == 0]) and not np.array_equal(made, kitten)
+    assert np.array_equal(engine.inpaint(kitten, mask, model="guest"), made)
+    wide = engine.outpaint(kitten, left=10, model="guest")
+    assert wide.shape == (64, 106, 3) and np.array_equal(wide[:, 10:], kitten)
+
+
+def test_a_file_of_something_else_is_refused() -> None:
+    state = published(build("lama"))
+    with pytest.raises(CardError, match="do not fit"):
+        build_module(replace(CARD, architecture="migan", options=TINY["migan"]), state)
+    state.pop(next(iter(state)))
+    with pytest.raises(CardError, match="do not fit"):
+        build_module(replace(CARD, options=TINY["lama"]), state)
