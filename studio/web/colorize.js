@@ -23,7 +23,7 @@ const list = el("ul.hints");
 const teach = el("p.teach", {}, "Click the picture to put a colour there, or draw a stroke of it. Drag a dot to move it.");
 const shelf = el("div.choices", { role: "group", "aria-label": "Suggestions" });
 const more = button("Three other suggestions", "more", () => change(() => { edit().seed = (edit().seed || 0) + 1; edit().variant = 1; }), "Others");
-const send = button("Enlarge this picture in the Upscale tab", "send", () => toUpscale(), "Upscale this");
+const send = window.Studio.senders(() => item()?.file, "Upscale", "Faces", "Inpaint");
 const note = el("p.note", { "aria-live": "polite" });
 const root = el("section.desk", { "aria-label": "Colours" }, viewer.root, note,
   el("div.row.tools", {}, el("h3", {}, "Hints"), picker, likely, palette, el("span.gap"), middle, undo, none), teach, list,
@@ -291,17 +291,6 @@ document.addEventListener("change", (event) => {
   if (heard(event)) look({});
   if (event.target.closest?.("#colorize-palette, #colorize-clean")) look({ choices: true });
 });
-
-// The finished file goes to the Upscale tab as if it had been dropped there.
-async function toUpscale() {
-  const file = item()?.file;
-  const tab = [...document.querySelectorAll("#rooms [role=tab]")].find((one) => one.textContent.trim() === "Upscale");
-  if (!file || !tab) return;
-  const blob = await (await fetch(url(file.path))).blob();
-  tab.click();
-  for (let i = 0; i < 50 && !document.querySelector("#upscale-drop input[type=file]"); i++) await new Promise((done) => setTimeout(done, 100));
-  window.Studio.give("#upscale-drop", [new File([blob], file.name, { type: blob.type })]);
-}
 
 watch("value", draw);
 draw();

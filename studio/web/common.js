@@ -74,6 +74,15 @@
         compare: "M9 7l-5 5 5 5M15 7l5 5-5 5",
         check: "M5 12.5l4.5 4.5L19 7.5",
         alert: "M12 8v5M12 16.5v.01M12 3.5l9 16H3z",
+        brush: "M20 4L10 14M10 14c-2.5-.5-4.5 1-4.5 3 0 1.500-1 2-2 2.500 3.500 1.500 8 .5 8-3.500 0-1-.5-1.700-1.500-2z",
+        eraser: "M8.500 19.500L3.500 14.500 13.500 4.500l7 7-8 8zM8.500 9.500l7 7M6 19.500h14",
+        wand: "M4 20L14.500 9.500M17 3.500v4M15 5.500h4M20 11v3M18.500 12.500h3M10 3.500v2M9 4.500h2",
+        frame: "M8 8h8v8H8zM3 12h2.500M18.500 12H21M12 3v2.500M12 18.500V21",
+        undo: "M8.500 5L4 9.500 8.500 14M4 9.500h10a5 5 0 0 1 0 10h-3",
+        redo: "M15.500 5L20 9.500 15.500 14M20 9.500H10a5 5 0 0 0 0 10h3",
+        invert: "M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17zM12 3.500v17M15 5v14M18 7.500v9",
+        upload: "M12 15V4m0 0L7.500 8.500M12 4l4.500 4.500M5 19.500h14",
+        eye: "M2.500 12S6 5.500 12 5.500 21.500 12 21.500 12 18 18.500 12 18.500 2.500 12 2.500 12zM12 9.500a2.500 2.500 0 1 0 0 5 2.500 2.500 0 0 0 0-5z",
         trash: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7",
       };
       const space = "http://www.w3.org/2000/svg";
@@ -96,6 +105,26 @@
       for (const file of files) basket.items.add(file);
       input.files = basket.files;
       input.dispatchEvent(new Event("change", { bubbles: true }));
+    },
+
+    // Buttons that send a finished file to other tabs; `file()` gives its path and name, or nothing.
+    senders(file, ...tabs) {
+      const says = { Upscale: "Enlarge this picture", Faces: "Edit a face of this picture", Colorize: "Give this picture colour",
+        Inpaint: "Remove things from this picture" };
+      return window.Studio.el("span.senders", { role: "group", "aria-label": "Send to" }, window.Studio.el("span", {}, "Send to"), ...tabs.map((tab) =>
+        window.Studio.el("button.quiet", { type: "button", "data-send": tab, "aria-label": `${says[tab]} in the ${tab} tab`, title: `${says[tab]} in the ${tab} tab`,
+          onclick: () => window.Studio.send(file(), tab) }, tab)));
+    },
+
+    // A file goes to another tab as if it had been dropped there.
+    async send(file, tab) {
+      const box = { Faces: "#faces .dropzone" }[tab] || `#${tab.toLowerCase()}-drop`;
+      const there = [...document.querySelectorAll("#rooms [role=tab], #rooms .overflow-dropdown button")].find((one) => one.textContent.trim() === tab);
+      if (!file || !there) return;
+      const blob = await (await fetch(window.Studio.url(file.path))).blob();
+      there.click();
+      for (let i = 0; i < 50 && !document.querySelector(`${box} input[type=file]`); i++) await new Promise((done) => { setTimeout(done, 100); });
+      window.Studio.give(box, [new File([blob], file.name, { type: blob.type })]);
     },
   };
   doc.classList.add("studio");

@@ -180,5 +180,9 @@ function makeViewer() {
       size();
     },
     preview(source) { load(live, source); },
+    // for desks with gestures of their own: the line, zoom by a factor around a point of the view, move by so many pixels
+    divide,
+    zoom(factor, atX, atY) { zoomTo(zoom * factor, atX, atY); },
+    move(byX, byY) { x += byX; y += byY; place(); },
   };
 }
