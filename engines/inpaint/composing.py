@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from engines.core.image import Pixels
 from engines.inpaint.masks import Floats, box_of
 from engines.inpaint.membrane import means, spread
+from engines.models.inpaint_unet import pull_push
 
 HOLES, SPECK = 300, 50  # colours are matched in so many holes, the largest first, of at least so many pixels
 JUMP = 0.09  # change of colour across a hole's border, of 1: much less is a seam, much more is the picture's own edge
@@ -33,20 +34,9 @@ def as_floats(image: Pixels) -> Floats:
 
 
 def _spread(colours: Floats, unknown: NDArray[np.bool_]) -> Floats:
-    """Colours smoothly continued into where they are unknown: means of ever larger surroundings."""
-    height, width = unknown.shape
-    known = (~unknown).astype(np.float32)
-    sums, weights = [colours * known[..., None]], [known]
-    while min(weights[-1].shape) > 1:
-        h, w = ((side + 1) // 2 for side in weights[-1].shape)
-        sums.append(np.asarray(cv2.resize(sums[-1], (w, h), interpolation=cv2.INTER_AREA), np.float32))
-        weights.append(np.asarray(cv2.resize(weights[-1], (w, h), interpolation=cv2.INTER_AREA), np.float32))
-    total = max(float(weights[-1].sum()), 1e-6)
-    fill: Any = np.broadcast_to(sums[-1].sum((0, 1)) / total, sums[-1].shape).astype(np.float32)
-    for part, weight in zip(reversed(sums), reversed(weights), strict=True):
-        h, w = weight.shape
-        fill = part + (1 - weight[..., None]) * cv2.resize(fill, (w, h), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(fill.reshape(height, width, 3), np.float32)
+    """Colours smoothly continued into where they are unknown."""
+    picture, gap = torch.from_numpy(colours).permute(2, 0, 1)[None], torch.from_numpy(unknown)[None, None].float()
+    return np.ascontiguousarray(pull_push(picture, gap)[0].permute(1, 2, 0).numpy(), np.float32)
 
 
 def levelled(image: Floats, filled: Floats, hole: NDArray[np.bool_], check: Callable[[], None]) -> Floats:

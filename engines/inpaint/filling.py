@@ -26,16 +26,11 @@ Holes = NDArray[np.bool_]
 See = Callable[[Tensor, Tensor, Tensor], Tensor]  # the network: image (1, 3, h, w), hole, noise (1, 1, h, w) -> image
 
 MULTIPLE = 32
-VIEWS = (
-    0,
-    1,
-    4,
-    5,
-)  # ways of seeing a crop (see `look`) whose mean guides the patches: as it is, mirrored, upside down
+VIEWS = (0, 1, 4, 5)  # seeds of `look` (as it is, mirrored, upside down, both) whose mean guides the patches
 SEEN = 80  # a hole is at most so thick where the network looks, in its pixels …
 THICK = 110  # … and where patches are laid in it, which is in pieces of at most …
 CELL = 224
-CONTEXT = 112  # pixels of surroundings it sees on each side, at least 32 of them known
+CONTEXT = 112  # pixels of surroundings that are seen on each side of a piece
 
 
 @dataclass(frozen=True)

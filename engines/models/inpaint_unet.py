@@ -38,6 +38,16 @@ def pull_push(image: Tensor, hole: Tensor) -> Tensor:
     return fill
 
 
+def a_hole() -> tuple[Tensor, Tensor, Tensor]:
+    """What networks that fill holes can be tried with: slopes and a disc with a square hole, and no noise."""
+    ramp = torch.linspace(0.1, 0.9, 64)
+    disc = ((ramp[None] - 0.4) ** 2 + (ramp[:, None] - 0.5) ** 2 < 0.06).float()
+    image = torch.stack([ramp[None].expand(64, 64), ramp[:, None].expand(64, 64), 0.2 + 0.6 * disc])[None]
+    hole = torch.zeros(1, 1, 64, 64)
+    hole[..., 20:44, 24:52] = 1
+    return image, hole, torch.zeros(1, 1, 64, 64)
+
+
 class Gated(nn.Module):
     """A convolution whose result a second one lets through place by place (Yu et al. 2019), as a residual."""
 
@@ -180,13 +190,8 @@ class InpaintUNet(nn.Module):
             quiet.weight.data.mul_(0.1)  # it starts near the smooth fill
 
     def probe(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What it can be tried with: slopes and a disc with a square hole."""
-        ramp = torch.linspace(0.1, 0.9, 64)
-        disc = ((ramp[None] - 0.4) ** 2 + (ramp[:, None] - 0.5) ** 2 < 0.06).float()
-        image = torch.stack([ramp[None].expand(64, 64), ramp[:, None].expand(64, 64), 0.2 + 0.6 * disc])[None]
-        hole = torch.zeros(1, 1, 64, 64)
-        hole[..., 20:44, 24:52] = 1
-        return image, hole, torch.zeros(1, 1, 64, 64)
+        """What it can be tried with."""
+        return a_hole()
 
     def forward(self, image: Tensor, hole: Tensor, noise: Tensor) -> Tensor:
         """image (N, 3, H, W), hole and noise (N, 1, H, W) -> (N, 3, H, W), equal to the picture outside the hole."""

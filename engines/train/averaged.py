@@ -4,7 +4,7 @@ import math
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engines.train.backbones import to_channels_last
 from engines.train.discriminators import ProjectedDiscriminator
@@ -76,6 +76,10 @@ class Opposed(Generic[N]):
         load_optimizer_state(self.adam_D, parts["adam_D"])
         self.images = int(parts["counters"]["images"])
         self.rng.set_state(parts["counters"]["rng"])
+
+    def result(self) -> dict[str, Tensor]:
+        """The averaged network in float16."""
+        return {name: value.half() for name, value in self.ema.state_dict().items()}
 
     def oppose(self, net: N, D: ProjectedDiscriminator, device: torch.device) -> None:
         """Take the two networks: on the device, in the fast memory order, the first with an average."""

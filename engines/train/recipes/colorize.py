@@ -226,10 +226,6 @@ class Colorize(Opposed[ColourUNet]):
             figures["frechet_lite2"] = frechet_distance(lite2_features(ours), lite2_features(self.held_out))
         return figures
 
-    def result(self) -> dict[str, Tensor]:
-        """The averaged network in float16."""
-        return {name: value.half() for name, value in self.ema.state_dict().items()}
-
     def card(self) -> ModelCard:
         """The card of a colouring network of this run."""
         sets = ", ".join(f"{name} ({count:,})" for name, count in self.sets.items())

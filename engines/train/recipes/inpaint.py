@@ -239,10 +239,6 @@ class Inpaint(Opposed[InpaintUNet]):
                 figures[f"frechet_lite2_{name}"] = frechet_distance(lite2_features(ours), truth)
         return figures
 
-    def result(self) -> dict[str, Tensor]:
-        """The averaged network in float16."""
-        return {name: value.half() for name, value in self.ema.state_dict().items()}
-
     def card(self) -> ModelCard:
         """The card of an inpainting network of this run."""
         o = self.options
