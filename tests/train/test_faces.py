@@ -80,9 +80,27 @@ def test_pairs_are_learnt():
 
 
 def test_a_state_of_other_pictures_is_refused(two_steps):
-    other = Faces(IMAGES, IMAGES.subset(range(4)), OPTIONS, choose_machine("cpu", "bfloat16", seed=0))
+    other = Faces(IMAGES.subset(range(6)), IMAGES.subset(range(4)), OPTIONS, choose_machine("cpu", "bfloat16", seed=0))
     with pytest.raises(DatasetError, match="other pictures"):
         other.load_state(two_steps.state())
+
+
+def test_pictures_can_be_added_to_a_run_and_z_goes_on_meaning_what_it_meant():
+    few, more = tiny.pictures(24, size=32), tiny.pictures(6, size=32, seed=7)
+    names = [f"p/{index}" for index in range(30)]
+    machine = choose_machine("cpu", "bfloat16", seed=0)
+    options = Options(**{**OPTIONS.__dict__, "z_dim": 12})
+    before = Faces(Pictures(few, tuple(names[6:])), IMAGES.subset(range(4)), options, machine)
+    before.step()
+    after = Faces(Pictures(torch.cat([more, few]), tuple(names)), IMAGES.subset(range(4)), options, machine)
+    after.load_state(before.state())
+    told = before.G_ema.mapping(before._latents()[0].float())  # of the pictures both know
+    first_layer = before.G_ema.mapping.layers[0].weight
+    meant = after.G_ema.mapping(after._latents()[0, 6:].float())
+    after.G_ema.mapping.layers[0].weight.data = first_layer.data  # as if the mapping had not been turned
+    unturned = after.G_ema.mapping(after._latents()[0, 6:].float())
+    assert (meant - told).square().mean() < 0.3 * (unturned - told).square().mean()
+    assert after.state()["latents"]["z"].shape == (2, 30, 12)
 
 
 def test_samples_and_measures(two_steps):

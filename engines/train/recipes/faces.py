@@ -4,6 +4,7 @@ A part of every batch is generated from the latents of that batch's real picture
 in the discriminator's features and in coarse colour, beside fooling the heads; the rest comes from normal z.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -183,11 +184,14 @@ class Faces:
         parts |= {"adam_G": optimizer_state(self.adam_G), "adam_D": optimizer_state(self.adam_D)}
         parts["counters"] = {"images": torch.tensor(self.images), "rng": self.rng.get_state()}
         if self.latents is not None:
-            parts["latents"] = {"z": self.latents}
+            parts["latents"] = {"z": self.latents, "names": name_digests(self.training)}
         return parts
 
     def load_state(self, parts: Parts) -> None:
-        """Put a state back; the data set must be the one it was made with."""
+        """Put a state back. The data set must be the one it was made with, or that and more.
+
+        DatasetError if some of the pictures it was made with are missing.
+        """
         backbone = {f"backbone.{name}": value for name, value in self.backbone.state_dict().items()}
         for name in NETWORKS:
             getattr(self, name).load_state_dict(parts[name] | (backbone if name == "D" else {}))
@@ -196,11 +200,26 @@ class Faces:
         self.images = int(parts["counters"]["images"])
         self.rng.set_state(parts["counters"]["rng"])
         if "latents" in parts:
-            self.latents = parts["latents"]["z"].to(self.machine.device)
-            if self.latents.shape[1] != len(self.training):
-                raise DatasetError(
-                    "This run was started with other pictures. Name the same archives, or another folder."
-                )
+            self._take_over_latents(parts["latents"]["z"], parts["latents"]["names"])
+
+    def _take_over_latents(self, z: Tensor, names: Tensor) -> None:
+        """Latents z (2, N, z_dim) of the pictures with these digests (N,) as before; or new ones, if there are more.
+
+        New latents are the old ones turned and stretched, for those who have both, so the first layer of the mapping
+        is turned back: what z meant it goes on meaning.
+        """
+        own = {digest: index for index, digest in enumerate(name_digests(self.training).tolist())}
+        if any(digest not in own for digest in names.tolist()):
+            raise DatasetError("This run was started with other pictures. Name the same archives, or another folder.")
+        if len(names) == len(own):
+            self.latents = z.to(self.machine.device)
+            return
+        kept = [own[digest] for digest in names.tolist()]
+        new, old = self._latents()[:, kept].flatten(0, 1).float(), z.to(self.machine.device).flatten(0, 1).float()
+        turn = torch.linalg.lstsq(new, old).solution  # (z_dim, z_dim): old = new @ turn
+        for net in (self.G, self.G_ema):
+            weight = net.mapping.layers[0].weight
+            weight.data = weight.data @ turn.t().to(weight.dtype)
 
     def generate(self, count: int, *, seed: int, truncation_psi: float = 1.0) -> Tensor:
         """Pictures of G_ema from normal z, uint8 (count, 3, R, R); the same for the same seed."""
@@ -250,6 +269,12 @@ class Faces:
             input_range=(-1.0, 1.0),
             options=asdict(self.options.generator()),
         )
+
+
+def name_digests(pictures: Pictures) -> Tensor:
+    """A number for each picture that its name alone decides, int64 (N,)."""
+    numbers = [hashlib.sha256(name.encode()).digest()[:8] for name in pictures.names]
+    return torch.tensor([int.from_bytes(number, "big", signed=True) for number in numbers], dtype=torch.int64)
 
 
 def coarse(images: Tensor) -> Tensor:
