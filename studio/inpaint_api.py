@@ -43,7 +43,8 @@ def inpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
 
         Every pixel outside the mask stays as it was, to the bit. Keeps EXIF, transparency and 16 bits, and marks the
         file as edited by AI. Returns the picture and facts: model, device, precision, seconds, width, height, filled
-        (percent of the picture), sharpness (0 to 1) and note, which says so if the fill came out blurry.
+        (percent of the picture), sharpness (0 to 1), note, which says so if the fill came out blurry, and faces,
+        how many that the mask had cut were made up.
 
         Args:
             photo: The picture: JPEG, PNG, WebP, TIFF, AVIF, GIF or BMP.

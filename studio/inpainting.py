@@ -83,7 +83,8 @@ def fill_file(engines: Engines, source: Path, name: str, *, options: Options, jo
         made = engine.inpaint_file(source, target, mask=options.mask, job=job, **common)  # type: ignore[arg-type]
     else:
         made = engine.outpaint_file(source, target, job=job, **common)  # type: ignore[arg-type]
-    plain = Outcome.of(target, made, job, words=ending.capitalize(), key=options.key, note=job.facts.get("note"))
+    words = f"{ending.capitalize()}, a face made up" if job.facts.get("faces") else ending.capitalize()
+    plain = Outcome.of(target, made, job, words=words, key=options.key, note=job.facts.get("note"))
     sharp = job.facts.get("sharpness")
     return Filled(
         **vars(plain),

@@ -26,6 +26,7 @@ from engines.faces.values import Frame
 STEPS = 100  # of each of the two stages; on two cores a step takes about 45 ms
 _PRIOR, _SPREAD = 0.004, 0.008  # pull towards the mean face; of the layers' w towards each other
 _STEP, _TUNING_STEP = 0.12, 1.5e-3  # Adam's, of whitened latents and of weights
+_MOVE = 0.015  # Adam's, of where a face lies whose landmarks were guessed, in halves of the square's side
 _STRAY = 60.0  # pull of the tuned weights towards the shared ones
 _LOOK = 12  # steps between two previews
 _FEATURES = (2, 4, 10)  # blocks of the face reader's trunk in which the two shall agree
@@ -38,19 +39,23 @@ class Target:
     """What is to be met: the aligned face (1, 3, R, R) in [-1, 1], and where it counts (1, 1, R, R).
 
     reader: a private copy of the network that reads faces, and what it sees of the target; None does without.
+    known: (1, 1, R, R), 0 where nothing is to be met and the target only stands in; None if all is known.
     """
 
     picture: Tensor
     weight: Tensor
     reader: Any = None
     seen: tuple[Tensor, ...] = ()
+    known: Tensor | None = None
 
     @staticmethod
-    def of(square: Frame, device: torch.device, reader: Any = None) -> Target:
-        """The target that an aligned face is."""
+    def of(square: Frame, device: torch.device, reader: Any = None, *, hole: NDArray[np.bool_] | None = None) -> Target:
+        """The target that an aligned face is.  hole: (R, R), where it is not known."""
         picture = torch.from_numpy(square.astype(np.float32)).permute(2, 0, 1)[None].to(device) / 127.5 - 1
         weight = torch.from_numpy(importance(square.shape[0]))[None, None].to(device)
-        return Target(picture, weight, reader, () if reader is None else features(reader, picture))
+        known = None if hole is None else torch.from_numpy(~hole)[None, None].to(weight)
+        weight = weight if known is None else weight * known
+        return Target(picture, weight, reader, () if reader is None else features(reader, picture), known)
 
 
 def features(reader: Any, picture: Tensor) -> tuple[Tensor, ...]:
@@ -73,6 +78,8 @@ def difference(made: Tensor, target: Target) -> Tensor:
     the face reader sees.
     """
     total = made.new_zeros(())
+    if target.known is not None:  # the same stands in the hole of both, so that nothing of it is met
+        made = target.picture + target.known * (made - target.picture)
     if target.reader is not None:
         for ours, theirs in zip(features(target.reader, made), target.seen, strict=True):
             counts = F.adaptive_avg_pool2d(target.weight, (ours.shape[-2], ours.shape[-1]))
@@ -94,7 +101,8 @@ class Search:
     """One inversion at work: the private generator, the space of w, the target, and whoever waits for it.
 
     axes: (w_dim, w_dim), principal axes of w, as long as their standard deviations.  deadline: time.monotonic(), or
-    None: then the steps alone decide.
+    None: then the steps alone decide.  seed: of the faces among which a search without a start finds one.
+    words: what the search for latents is called while it runs.
     """
 
     generator: Any
@@ -104,6 +112,8 @@ class Search:
     residency: Residency
     job: Job
     deadline: float | None = None
+    seed: int = 0
+    words: str = "Bringing the face into the generator"
 
     def latents(self, start: NDArray[np.float32] | None, steps: int) -> tuple[NDArray[np.float32], int]:
         """ws (num_ws, w_dim) that make the face, and how many steps it took.  start: where to begin, or None."""
@@ -121,8 +131,30 @@ class Search:
             likely = _PRIOR * (v - anchor).square().mean() + _SPREAD * (v - v.mean(0)).square().mean()
             return self._distance(made) + likely, made
 
-        done = self._descend(optimiser, loss, steps, "Bringing the face into the generator", shared)
+        done = self._descend(optimiser, loss, steps, self.words, shared)
         return (self.mean + v.detach() @ self.axes).cpu().numpy(), done
+
+    def whole(self, steps: int) -> Frame:
+        """The face of which a part is missing, whole, as the generator draws it where the target has it.
+
+        Landmarks of half a face are guessed, so that where the face lies is sought as well: shift, size and turn.
+        """
+        layers = 3 * len(self.generator.levels)
+        v = self._guess().expand(layers, -1).clone().requires_grad_(True)
+        place = torch.zeros(4, device=self.mean.device, requires_grad=True)
+        optimiser = torch.optim.Adam(
+            [{"params": [v], "lr": _STEP}, {"params": [place], "lr": _MOVE}], betas=(0.9, 0.98)
+        )
+
+        def loss(step: int) -> tuple[Tensor, Tensor]:
+            code = v.mean(0, keepdim=True).expand_as(v) if step < steps // 4 else v
+            made = moved(self._make(self.mean + code @ self.axes), place)
+            likely = _PRIOR * v.square().mean() + _SPREAD * (v - v.mean(0)).square().mean()
+            return self._distance(made) + likely + place.square().sum(), made
+
+        self._descend(optimiser, loss, steps, self.words, steps // 4)
+        with torch.no_grad():
+            return _preview(moved(self._make(self.mean + v @ self.axes), place))
 
     def tuning(
         self, ws: NDArray[np.float32], steps: int, begin: tuple[NDArray[np.float16], ...] = ()
@@ -147,7 +179,10 @@ class Search:
 
     def _guess(self) -> Tensor:
         """The best of a few random faces halfway to the mean, (1, w_dim) whitened."""
-        noise = torch.randn(31, self.axes.shape[0], generator=torch.Generator().manual_seed(2)).to(self.mean) * 0.6
+        noise = (
+            torch.randn(31, self.axes.shape[0], generator=torch.Generator().manual_seed(2 + self.seed)).to(self.mean)
+            * 0.6
+        )
         tries = torch.cat([torch.zeros_like(noise[:1]), noise])
         scores = []
         with torch.no_grad():
@@ -210,6 +245,15 @@ class Search:
         (v,) = optimiser.param_groups[0]["params"]
         with torch.no_grad():
             v.copy_(v.mean(0, keepdim=True).expand_as(v))
+
+
+def moved(picture: Tensor, place: Tensor) -> Tensor:
+    """A picture (1, 3, R, R) shifted by place[:2] (of half its side), grown by e^place[2], turned by place[3]."""
+    x, y, grown, turn = place.unbind()
+    cos, sin = torch.cos(turn) / grown.exp(), torch.sin(turn) / grown.exp()
+    matrix = torch.stack([torch.stack([cos, sin, -x]), torch.stack([-sin, cos, -y])])[None]
+    grid = F.affine_grid(matrix, list(picture.shape), align_corners=False)
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def tuned_weights(generator: Any) -> list[Tensor]:

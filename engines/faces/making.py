@@ -45,9 +45,9 @@ def invert(
     found = chosen(photo, face)
     square = pasting.aligned(photo, found.face, int(card.options["resolution"]))
     with shop.generator(model, job.part(0.0, 0.1)) as generator:
-        search = _search(shop, generator, square, job.part(0.1, 0.97), None if seconds is None else start + seconds)
+        work = search(shop, generator, square, job.part(0.1, 0.97), None if seconds is None else start + seconds)
         guess = _encoded(shop, model, square, job)
-        ws, done = search.latents(guess, steps if guess is None else (steps + 1) // 2)  # half the way is done
+        ws, done = work.latents(guess, steps if guess is None else (steps + 1) // 2)  # half the way is done
         made = Inverted(model=model, ws=ws, face=found.face, square=square, steps=done)
         return _measured(generator, made, time.monotonic() - start, job)
 
@@ -57,18 +57,27 @@ def refine(shop: Workshop, inverted: Inverted, *, steps: int, seconds: float | N
     start = time.monotonic()
     with shop.generator(inverted.model, job.part(0.0, 0.1)) as generator:
         limit = None if seconds is None else start + seconds
-        search = _search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
-        deltas, done = search.tuning(inverted.ws, steps, inverted.deltas)
+        work = search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
+        deltas, done = work.tuning(inverted.ws, steps, inverted.deltas)
         made = replace(inverted, deltas=deltas, steps=inverted.steps + done)
         return _measured(generator, made, inverted.seconds + time.monotonic() - start, job)
 
 
-def _search(shop: Workshop, generator: Generator, square: Frame, job: Job, deadline: float | None) -> Search:
+def search(
+    shop: Workshop,
+    generator: Generator,
+    square: Frame,
+    job: Job,
+    deadline: float | None,
+    *,
+    hole: NDArray[np.bool_] | None = None,
+) -> Search:
+    """The search for an aligned face, of which the hole is not known."""
     mean, axes = generator.spread()
     copy = private_copy(shop.catalogue, generator.card, shop.device)
     judge = judge_card(shop.catalogue)
     reader = None if judge is None else private_copy(shop.catalogue, judge, shop.device)
-    target = Target.of(square, shop.device, reader)
+    target = Target.of(square, shop.device, reader, hole=hole)
     return Search(copy, mean.to(shop.device), axes.to(shop.device), target, shop.residency, job, deadline)
 
 

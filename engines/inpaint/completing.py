@@ -32,17 +32,17 @@ INWARD = 1.25  # how much more a patch counts for each pixel that it lies nearer
 
 
 def completed(
-    answer: Floats, hole: Holes, *, seed: int = 0, check: Callable[[], None] = lambda: None
+    answer: Floats, hole: Holes, *, seed: int = 0, barred: Holes | None = None, check: Callable[[], None] = lambda: None
 ) -> tuple[Floats, Field] | None:
     """A network's answer (H, W, 3), true outside the hole -> the picture filled with patches, and where they are from.
 
     None where too little is known to borrow from. The bold way if it keeps to the answer, seen from afar; else the
-    careful one.
+    careful one. barred: known places (H, W) that nothing is borrowed from.
     """
-    bold = _completed(answer, hole, BOLD, seed=seed, check=check)
+    bold = _completed(answer, hole, BOLD, seed=seed, barred=barred, check=check)
     if bold is None or _strays(bold[0], answer, hole) < STRAY:
         return bold
-    return _completed(answer, hole, CAREFUL, seed=seed, check=check)
+    return _completed(answer, hole, CAREFUL, seed=seed, barred=barred, check=check)
 
 
 def _strays(filled: Floats, answer: Floats, hole: Holes) -> float:
@@ -52,7 +52,13 @@ def _strays(filled: Floats, answer: Floats, hole: Holes) -> float:
 
 
 def _completed(
-    answer: Floats, hole: Holes, guides: tuple[float, ...], *, seed: int, check: Callable[[], None]
+    answer: Floats,
+    hole: Holes,
+    guides: tuple[float, ...],
+    *,
+    seed: int,
+    barred: Holes | None,
+    check: Callable[[], None],
 ) -> tuple[Floats, Field] | None:
     """`completed` with one set of weights for the answer."""
     thick = 2 * float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max())
@@ -63,6 +69,7 @@ def _completed(
     field: Field | None = None
     for turn, halvings in enumerate(range(levels, -1, -1)):
         guide, gap = _smaller(answer, hole, halvings)
+        closed = None if barred is None else _smaller(answer, barred, halvings)[1]
         rounds, weight = ROUNDS[min(turn, len(ROUNDS) - 1)], guides[min(turn, len(guides) - 1)]
         now = guide if now is None or field is None else _finer(guide, gap, field, now.shape[:2])
         field = None
@@ -70,7 +77,7 @@ def _completed(
             # All known places are asked at first and where that is quick; then neighbours ask each other.
             before: Field | None = None if turn == 0 or number == 0 else field
             target = np.where(gap[..., None], now + weight * (guide - now), guide).astype(np.float32)
-            field = borrow(target, gap, seed=seed, around=PATCH // 2, before=before, check=check)
+            field = borrow(target, gap, seed=seed, around=PATCH // 2, before=before, barred=closed, check=check)
             if field is None:
                 return None
             last = not halvings and number == rounds - 1

@@ -20,6 +20,7 @@ from torch import Tensor
 from engines.core.job import Job
 from engines.inpaint.completing import completed
 from engines.inpaint.detail import enlarged
+from engines.inpaint.likenesses import Complete, likenesses
 
 Floats = NDArray[np.float32]
 Holes = NDArray[np.bool_]
@@ -46,11 +47,22 @@ class Cell:
     view: float
 
 
-def fill(image: Floats, hole: Holes, see: See, *, seed: int = 0, detail: float = 1.0, job: Job) -> Floats:
+def fill(
+    image: Floats,
+    hole: Holes,
+    see: See,
+    *,
+    complete: Complete | None = None,
+    seed: int = 0,
+    detail: float = 1.0,
+    job: Job,
+) -> Floats:
     """image (H, W, 3) in [0, 1], hole (H, W) -> the same picture with the hole filled, equal outside it.
 
-    see: one forward of the network, in its turn. seed: 0 is the likeliest answer, others differ. detail: from the
-    network's own answer (0) to one laid of what is around it (1). job hears of progress and may cancel.
+    see: one forward of the network, in its turn. complete: draws what is missing of a face (`likenesses.py`).
+    seed: 0 is the likeliest answer, others differ. detail: from the network's own answer (0) to one laid of what is
+    around it (1). job hears of progress and may cancel; its facts gain faces, how many were completed at most in one
+    piece, if there are any.
     """
     out = image.copy()
     left = hole.copy()
@@ -66,7 +78,8 @@ def fill(image: Floats, hole: Holes, see: See, *, seed: int = 0, detail: float =
         now = left[top:bottom, first:last]
         if not (now & inside).any():
             continue
-        filled = _fill_crop(out[top:bottom, first:last], now, see, cell, seed=seed, detail=detail, job=part)
+        crop = out[top:bottom, first:last]
+        filled = _fill_crop(crop, now, see, cell, complete=complete, seed=seed, detail=detail, job=part)
         todo = now & inside
         out[top:bottom, first:last][todo] = filled[todo]
         left[top:bottom, first:last][todo] = False
@@ -127,7 +140,17 @@ def _crop(box: tuple[int, int, int, int], height: int, width: int, context: int)
     return max(0, top - context), max(0, first - context), min(height, bottom + context), min(width, last + context)
 
 
-def _fill_crop(image: Floats, hole: Holes, see: See, cell: Cell, *, seed: int, detail: float, job: Job) -> Floats:
+def _fill_crop(
+    image: Floats,
+    hole: Holes,
+    see: See,
+    cell: Cell,
+    *,
+    complete: Complete | None,
+    seed: int,
+    detail: float,
+    job: Job,
+) -> Floats:
     """One crop (H, W, 3): the network's answer, patches laid after it, and the finest detail at its own size."""
     height, width = hole.shape
     small, mask = _shrunk(image, hole, cell.scale)
@@ -141,10 +164,17 @@ def _fill_crop(image: Floats, hole: Holes, see: See, cell: Cell, *, seed: int, d
         answer = np.asarray(cv2.resize(answer, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
     job.report(0.5, "Filling in")
     filled = np.where(mask[..., None], answer, small).astype(np.float32)
-    made = completed(filled, mask, seed=seed, check=job.check) if detail > 0 else None
+    faces = likenesses(filled, mask, complete, seed=seed)
+    if faces is not None:
+        filled = faces.answer
+        job.note(faces=max(faces.drawn, int(job.facts.get("faces") or 0)))
+    barred = None if faces is None else faces.barred
+    made = completed(filled, mask, seed=seed, barred=barred, check=job.check) if detail > 0 else None
     field = None
     if made is not None:
         laid, field = made
+        if faces is not None:
+            laid = laid + faces.stands[..., None] * (filled - laid)
         filled = filled + np.float32(detail) * (laid - filled)
     job.report(0.8, "Adding detail")
     if (h, w) == (height, width):

@@ -43,6 +43,7 @@ def borrow(
     seed: int = 0,
     around: int = 0,
     before: Field | None = None,
+    barred: Holes | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Field | None:
     """Match the places of a hole in a filled picture (H, W, 3) with known ones. None where there is too little known.
@@ -50,10 +51,13 @@ def borrow(
     seed: 0 asks all; others leave out a third of the known places, each its own, so that answers differ.
     around: places so near to the hole are matched too.
     before: an earlier field, to be improved by asking neighbours only, which is quick.
+    barred: places that are known, but not lent, unless nothing else is left.
     """
     height, width = hole.shape
     reach = PATCH // 2
     whole = _patch_is_known(hole, reach)
+    if barred is not None and (whole & ~barred).sum() >= 50:
+        whole &= ~barred
     if whole.sum() < 50:
         return None
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,11 @@ from engines.core.network import Network
 from engines.core.residency import Residency
 from engines.inpaint.composing import as_floats, composed, levelled
 from engines.inpaint.filling import CONTEXT, See, fill
+from engines.inpaint.likenesses import Complete
 from engines.inpaint.masks import Floats, box_of
+
+Frame = NDArray[np.uint8]
+Painter = Callable[[Frame, NDArray[np.bool_], int, Job], Frame]  # an aligned face, its hole, a seed -> the face whole
 
 
 def run(
@@ -27,9 +31,13 @@ def run(
     *,
     seeds: Sequence[int],
     detail: float,
+    complete: Painter | None = None,
     job: Job,
 ) -> list[Pixels]:
-    """One picture for each seed. job's facts gain model, title, device and precision."""
+    """One picture for each seed. job's facts gain model, title, device and precision.
+
+    complete: draws what is missing of an aligned face, given a seed and the job.
+    """
     left, top, right, bottom = box_of(hole)
     seen = 2 * CONTEXT + int(1.2 * min(right - left, bottom - top))  # no cell of `fill` sees further
     left, top, right, bottom = box_of(hole, margin=seen)
@@ -41,11 +49,27 @@ def run(
         for number, seed in enumerate(seeds):
             low, high = (0.05 + 0.9 * (number + i) / len(seeds) for i in (0, 1))
             part = job.part(low, high)
-            filled = fill(colours, hole, _see(residency, network, part), seed=seed, detail=detail, job=part)
+            filled = fill(
+                colours,
+                hole,
+                _see(residency, network, part),
+                complete=_in_part(complete, part),
+                seed=seed,
+                detail=detail,
+                job=part,
+            )
             result = image.copy()
             result[part_of] = composed(image[part_of], levelled(colours, filled, hole, part.check), weight[part_of])
             results.append(result)
+        job.note(model=card.id, title=card.title, device=residency.device.name, precision=network.precision)
     return results
+
+
+def _in_part(complete: Painter | None, part: Job) -> Complete | None:
+    """`complete` for one pass. It says by itself that it draws a face, and leaves how far the pass is to the pass."""
+    if complete is None:
+        return None
+    return lambda square, hole, seed: complete(square, hole, seed, part.part(0.5, 0.8))
 
 
 def _see(residency: Residency, network: Network, job: Job) -> See:
