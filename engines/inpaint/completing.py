@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.inpaint.matching import PATCH, Field, borrow
+from engines.inpaint.seams import without_seams
 
 Floats = NDArray[np.float32]
 Holes = NDArray[np.bool_]
@@ -83,6 +84,7 @@ def _completed(
             last = not halvings and number == rounds - 1
             now = laid(guide, gap, field, reach=1 if last else PATCH // 2)
     assert now is not None and field is not None
+    now = without_seams(now, answer, hole, field, check=check)
     return now + _doubt(hole, field)[..., None] * (answer - now), field
 
 
