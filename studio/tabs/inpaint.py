@@ -173,7 +173,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
                 "inpaint",
                 EMPTY,
                 elem_id="inpaint-desk",
-                needs=["viewer", "inpaint-mask", "inpaint-frame"],
+                needs=["viewer", "inpaint-mask", "inpaint-frame", "inpaint-hands"],
                 server=[keep, select, find],
             )
         with gr.Column(elem_classes=["controls"], scale=1, min_width=300):
