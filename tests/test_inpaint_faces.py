@@ -14,7 +14,7 @@ from engines.core.job import Job
 from engines.faces.completing import completed
 from engines.faces.inverting import moved
 from engines.faces.workshop import Workshop
-from engines.inpaint.likenesses import Floats, Holes, _found, _with_face, likenesses
+from engines.inpaint.likenesses import SHARPER, Floats, Holes, _found, _lacking, _with_face, likenesses
 from engines.inpaint.matching import borrow
 from engines.inpainting import FACES, Inpainting
 
@@ -69,6 +69,17 @@ def test_the_light_of_the_known_part_is_taken_over(answer: Floats) -> None:
     assert plain is not None and dark is not None
     inside = disc(EYE, 16)
     assert np.abs(dark.answer[inside] - plain.answer[inside]).mean() < 0.15 * 50 / 255
+
+
+def test_a_drawn_face_is_as_sharp_as_the_photo() -> None:
+    square = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    known = np.ones((128, 128), np.float32)
+    known[40:60, 40:60] = 0
+    same = square.astype(np.float32)
+    half = (same + cv2.GaussianBlur(same, (0, 0), 1.5)) / 2
+    assert _lacking(same, square, known) == pytest.approx(0, abs=0.01)
+    assert 0.5 < _lacking(half, square, known) <= SHARPER
+    assert _lacking(np.full_like(same, 128.0), square, known) == SHARPER, "never more than that"
 
 
 def test_nothing_is_borrowed_from_a_face_beside_the_hole(answer: Floats) -> None:

@@ -31,6 +31,7 @@ WITHIN = 0.5  # a hole of which more than this lies in faces may borrow from the
 FACE = (0.30, 0.37)  # half axes of a face from brow to chin, and of a head with its hair, in sides of its square …
 HEAD = (0.42, 0.50)
 MIDDLE = 0.54, 0.48  # … and how far down their middles lie
+FINE, SHARPER = 1.5, 1.2  # sigma under which detail is fine, in pixels of the square; how much it may grow at most
 APART, AGREED = (
     0.3,
     0.1,
@@ -121,10 +122,27 @@ def _with_face(answer: Floats, hole: Holes, face: Face, complete: Complete, seed
     for sigma in LIGHT:
         apart = cv2.GaussianBlur((square - made) * known[..., None], (0, 0), sigma)
         made = made + apart / (cv2.GaussianBlur(known, (0, 0), sigma)[..., None] + 0.02)
+    made = made + _lacking(made, square, known) * (made - cv2.GaussianBlur(made, (0, 0), FINE))
     kind = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     back = cv2.warpAffine(made, matrix, (width, height), flags=kind, borderMode=cv2.BORDER_REPLICATE) / 255
     weight = (_oval(face, HEAD, MIDDLE[1], hole.shape) * hole)[..., None]
     return np.asarray(answer + weight * (back - answer), np.float32)
+
+
+def _lacking(made: Floats, square: NDArray[np.uint8], known: Floats) -> float:
+    """By how much the fine detail of a drawn face has to grow to be as strong as the photo's, where that is known."""
+    counts = cv2.erode(known, np.ones((5, 5), np.uint8))[..., None] * _middle(SIDE)
+    ours, theirs = (
+        float((np.square(picture - cv2.GaussianBlur(picture, (0, 0), FINE)) * counts).sum())
+        for picture in (made, square.astype(np.float32))
+    )
+    return float(np.clip(np.sqrt(theirs / max(ours, 1e-6)) - 1, 0, SHARPER))
+
+
+def _middle(side: int) -> Floats:
+    """Where in an aligned square the face is, (side, side, 1)."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    return np.asarray(np.hypot((x - 0.5) / FACE[0], (y - MIDDLE[0]) / FACE[1]) < 1, np.float32)[..., None]
 
 
 def _oval(face: Face, axes: tuple[float, float], down: float, shape: tuple[int, ...]) -> Floats:
