@@ -152,7 +152,7 @@ class Search:
             likely = _PRIOR * v.square().mean() + _SPREAD * (v - v.mean(0)).square().mean()
             return self._distance(made) + likely + place.square().sum(), made
 
-        self._descend(optimiser, loss, steps, self.words, steps // 4)
+        self._descend(optimiser, loss, steps, self.words, steps // 4, show=False)
         with torch.no_grad():
             return _preview(moved(self._make(self.mean + v @ self.axes), place))
 
@@ -214,8 +214,13 @@ class Search:
         steps: int,
         words: str,
         shared: int,
+        *,
+        show: bool = True,
     ) -> int:
-        """Adam with a warm start and a cosine end; the deadline shortens it. Returns the steps made."""
+        """Adam with a warm start and a cosine end; the deadline shortens it. Returns the steps made.
+
+        show: whether those who watch get to see the picture so far.
+        """
         rates = [group["lr"] for group in optimiser.param_groups]
         began, done = time.monotonic(), 0
         while done < steps:
@@ -233,7 +238,7 @@ class Search:
                 optimiser.zero_grad(set_to_none=True)
                 value.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            preview = _preview(made) if done % _LOOK == 0 else None
+            preview = _preview(made) if show and done % _LOOK == 0 else None
             self.job.report(fraction, words, preview)
             done += 1
             if done == shared:
