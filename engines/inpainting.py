@@ -15,11 +15,10 @@ from engines.core.errors import CardError, OptionError
 from engines.core.files import edit_file
 from engines.core.image import Picture, Pixels
 from engines.core.job import Fact, Job, take
-from engines.faces.completing import completed
-from engines.faces.workshop import Workshop
 from engines.inpaint import checks, finding, masks, passes
 from engines.inpaint.commands import commands_of
 from engines.inpaint.masks import Mask, outlines, read_mask
+from engines.inpaint.painting import painter
 from engines.inpaint.pasting import pasted
 from engines.inpaint.select import Point, selected
 from engines.inpaint.sharpness import BOUND, sharpness
@@ -27,7 +26,6 @@ from engines.inpaint.sharpness import BOUND, sharpness
 __all__ = ["KINDS", "MODEL", "Inpainting", "Mask", "Point", "outlines", "read_mask", "sharpness"]
 
 MODEL = "inpaint"
-FACES = "faces-128"  # draws what is missing of a face
 KINDS = finding.KINDS  # what `auto_mask` finds
 FILLS = 6  # most fills to choose from
 BLURRY = "This fill came out blurry. Run it again with another seed, a smaller mask, or more detail."
@@ -98,8 +96,9 @@ class Inpainting(Engine):
         if hole.all():
             raise OptionError("The mask covers the whole picture, so nothing is left to go on from. Leave some of it.")
         seeds = [seed + i for i in range(count)]
+        paint = painter(self.catalogue, self.residency)
         results = passes.run(
-            self.residency, card, image, hole, weight, seeds=seeds, detail=detail, complete=self._painter(), job=job
+            self.residency, card, image, hole, weight, seeds=seeds, detail=detail, paint=paint, job=job
         )
         told = [sharpness(result, mask) for result in results]
         job.note(
@@ -143,9 +142,10 @@ class Inpainting(Engine):
         hole = np.ones(canvas.shape[:2], bool)
         hole[here] = False
         weight = hole.astype(np.float32)
-        result = passes.run(
-            self.residency, card, canvas, hole, weight, seeds=[seed], detail=detail, complete=self._painter(), job=job
-        )[0]
+        paint = painter(self.catalogue, self.residency)
+        (result,) = passes.run(
+            self.residency, card, canvas, hole, weight, seeds=[seed], detail=detail, paint=paint, job=job
+        )
         sharp = sharpness(result, (hole * 255).astype(np.uint8))
         job.note(
             seconds=round(time.perf_counter() - start, 3),
@@ -317,13 +317,6 @@ class Inpainting(Engine):
         if card.engine != self.name:
             raise CardError(f"{card.title} does not fill holes in pictures. Choose a model that does.")
         return card
-
-    def _painter(self) -> passes.Painter | None:
-        """What completes faces that a hole has cut; None where no face generator is at hand."""
-        if not any(card.id == FACES and self.catalogue.is_local(card) for card in self.catalogue.cards()):
-            return None
-        shop = Workshop(self.catalogue, self.residency)
-        return lambda square, hole, seed, job: completed(shop, square, hole, seed=seed, model=FACES, job=job)
 
     def _note_plain(self, title: str, start: float, job: Job) -> None:
         """The facts of work that no network does."""

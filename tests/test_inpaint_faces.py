@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from engines.faces.inverting import moved
 from engines.faces.workshop import Workshop
 from engines.inpaint.likenesses import SHARPER, Floats, Holes, _found, _lacking, _with_face, likenesses
 from engines.inpaint.matching import borrow
-from engines.inpainting import FACES, Inpainting
+from engines.inpaint.painting import FACES, painter
+from engines.inpainting import Inpainting
 
 Photo = NDArray[np.uint8]
 EYE = (147, 102)  # the right one in the picture
@@ -144,3 +147,8 @@ def test_a_search_for_a_part_also_finds_where_the_face_lies() -> None:
     still, right = moved(picture, torch.zeros(4)), moved(picture, torch.tensor([0.25, 0.0, 0.0, 0.0]))
     assert torch.allclose(still, picture, atol=1e-5)
     assert (right[..., 2:] - picture[..., :-2]).abs().mean() < 1e-3, "a quarter of half of 16 pixels"
+
+
+def test_without_the_generator_nobody_is_drawn(tmp_path: Path) -> None:
+    bare = Engines("cpu", home=tmp_path / "home", cards=tmp_path)
+    assert painter(bare.catalogue, bare.residency) is None

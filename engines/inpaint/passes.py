@@ -31,12 +31,12 @@ def run(
     *,
     seeds: Sequence[int],
     detail: float,
-    complete: Painter | None = None,
+    paint: Painter | None = None,
     job: Job,
 ) -> list[Pixels]:
     """One picture for each seed. job's facts gain model, title, device and precision.
 
-    complete: draws what is missing of an aligned face, given a seed and the job.
+    paint: draws what is missing of an aligned face, given a seed and the job.
     """
     left, top, right, bottom = box_of(hole)
     seen = 2 * CONTEXT + int(1.2 * min(right - left, bottom - top))  # no cell of `fill` sees further
@@ -53,7 +53,7 @@ def run(
                 colours,
                 hole,
                 _see(residency, network, part),
-                complete=_in_part(complete, part),
+                complete=_in_part(paint, part),
                 seed=seed,
                 detail=detail,
                 job=part,
@@ -65,11 +65,11 @@ def run(
     return results
 
 
-def _in_part(complete: Painter | None, part: Job) -> Complete | None:
-    """`complete` for one pass. It says by itself that it draws a face, and leaves how far the pass is to the pass."""
-    if complete is None:
+def _in_part(paint: Painter | None, part: Job) -> Complete | None:
+    """A painter for one pass. It says by itself that it draws a face, and leaves how far the pass is to the pass."""
+    if paint is None:
         return None
-    return lambda square, hole, seed: complete(square, hole, seed, part.part(0.5, 0.8))
+    return lambda square, hole, seed: paint(square, hole, seed, part.part(0.5, 0.8))
 
 
 def _see(residency: Residency, network: Network, job: Job) -> See:
