@@ -59,7 +59,7 @@ class Inpainting(Engine):
         what is around it).
         A face of which a part is missing is completed by the face generator.
         job.facts gain model, title, device, precision, seconds, filled (percent), sharpness (0 to 1), note, and faces,
-        how many were completed, if any were.
+        how many were completed at most in one piece.
 
         CardError: unknown model.  OptionError: a value out of range; a mask that is empty, covers everything or does
         not fit.

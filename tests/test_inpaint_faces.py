@@ -124,6 +124,8 @@ def test_an_eye_comes_back(engines: Engines, portrait: Photo) -> None:
     eye = made[inside].astype(float).mean(1)
     skin = portrait[disc((EYE[0], EYE[1] + 30), 8)].astype(float).mean()
     assert np.quantile(eye, 0.03) < 0.6 * skin, "an eye is dark where skin is not"
+    engines[Inpainting].inpaint(portrait, (disc((30, 40), 12) * 255).astype(np.uint8), job=job)
+    assert job.facts["faces"] == 0, "of the picture before"
     assert np.abs(made[inside].astype(float) - portrait[inside]).mean() < 30
 
 

@@ -153,7 +153,7 @@ class Search:
             return self._distance(made) + likely + place.square().sum(), made
 
         self._descend(optimiser, loss, steps, self.words, steps // 4, show=False)
-        with torch.no_grad():
+        with self.residency.turn(self.job), torch.no_grad():
             return _preview(moved(self._make(self.mean + v @ self.axes), place))
 
     def tuning(
@@ -179,10 +179,8 @@ class Search:
 
     def _guess(self) -> Tensor:
         """The best of a few random faces halfway to the mean, (1, w_dim) whitened."""
-        noise = (
-            torch.randn(31, self.axes.shape[0], generator=torch.Generator().manual_seed(2 + self.seed)).to(self.mean)
-            * 0.6
-        )
+        rng = torch.Generator().manual_seed(2 + self.seed)
+        noise = torch.randn(31, self.axes.shape[0], generator=rng).to(self.mean) * 0.6
         tries = torch.cat([torch.zeros_like(noise[:1]), noise])
         scores = []
         with torch.no_grad():

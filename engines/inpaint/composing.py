@@ -29,12 +29,12 @@ def as_floats(image: Pixels) -> Floats:
     if image.shape[2] == 4:
         clear = image[..., 3] == 0
         if clear.any() and not clear.all():
-            out[clear] = _spread(out, clear)[clear]
+            out[clear] = smoothed(out, clear)[clear]
     return out
 
 
-def _spread(colours: Floats, unknown: NDArray[np.bool_]) -> Floats:
-    """Colours smoothly continued into where they are unknown."""
+def smoothed(colours: Floats, unknown: NDArray[np.bool_]) -> Floats:
+    """Colours (H, W, 3) smoothly continued into where they are unknown (H, W)."""
     picture, gap = torch.from_numpy(colours).permute(2, 0, 1)[None], torch.from_numpy(unknown)[None, None].float()
     return np.ascontiguousarray(pull_push(picture, gap)[0].permute(1, 2, 0).numpy(), np.float32)
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engines.core.faces import Face, align, detect
-from engines.models.inpaint_unet import pull_push
+from engines.inpaint.composing import smoothed
 
 Floats = NDArray[np.float32]
 Holes = NDArray[np.bool_]
-# An aligned face, uint8 (R, R, 3), its hole (R, R), a seed -> the face completed, uint8 (R, R, 3)
+# An aligned face, uint8 (SIDE, SIDE, 3), its hole (SIDE, SIDE), a seed -> the face completed, likewise
 Complete = Callable[[NDArray[np.uint8], Holes, int], NDArray[np.uint8]]
 
 SIDE = 128  # of the square in which a face is drawn
@@ -32,10 +31,8 @@ FACE = (0.30, 0.37)  # half axes of a face from brow to chin, and of a head with
 HEAD = (0.42, 0.50)
 MIDDLE = 0.54, 0.48  # … and how far down their middles lie
 FINE, SHARPER = 1.5, 1.2  # sigma under which detail is fine, in pixels of the square; how much it may grow at most
-APART, AGREED = (
-    0.3,
-    0.1,
-)  # of its square's side: two finds nearer to each other speak of one face; and bear each other out
+APART = 0.3  # of its square's side: two finds nearer to each other are finds of one face …
+AGREED = 0.1  # … and bear each other out
 LIGHT = (24.0, 6.0)  # sigmas, from coarse to fine, at which a drawn face takes over the light of the known part
 
 
@@ -90,19 +87,14 @@ def _found(answer: Floats, hole: Holes) -> list[Face]:
     for face in sorted(finds, key=lambda face: -face.score):
         if all(_apart(face, other) > APART for other in kept):
             agreed = sum(other.score for other in finds if _apart(other, face) < AGREED)
-            kept += [face] * (agreed >= SURE)
+            if agreed >= SURE:
+                kept.append(face)
     return kept
 
 
 def _apart(one: Face, other: Face) -> float:
     """How far two finds lie from each other, in sides of the second one's square."""
     return float(np.hypot(*np.subtract(one.nose, other.nose))) / other.size
-
-
-def smoothed(picture: Floats, hole: Holes) -> Floats:
-    """A picture (H, W, 3) whose hole goes on smoothly from its border."""
-    known, gap = torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(hole)[None, None].float()
-    return np.ascontiguousarray(pull_push(known, gap)[0].permute(1, 2, 0).numpy(), np.float32)
 
 
 def _photo(picture: Floats) -> NDArray[np.uint8]:
@@ -116,7 +108,6 @@ def _with_face(answer: Floats, hole: Holes, face: Face, complete: Complete, seed
     square = align(_photo(smoothed(answer, hole)), face, SIDE)
     gap = cv2.warpAffine(hole.astype(np.float32), matrix, (SIDE, SIDE), borderValue=1.0) > 0.1
     made = complete(square, gap, seed).astype(np.float32)
-    made = np.asarray(cv2.resize(made, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
     # Where both are known, the two differ slowly from place to place: that is light, and is taken over.
     known = (~gap).astype(np.float32)
     for sigma in LIGHT:
@@ -131,7 +122,7 @@ def _with_face(answer: Floats, hole: Holes, face: Face, complete: Complete, seed
 
 def _lacking(made: Floats, square: NDArray[np.uint8], known: Floats) -> float:
     """By how much the fine detail of a drawn face has to grow to be as strong as the photo's, where that is known."""
-    counts = cv2.erode(known, np.ones((5, 5), np.uint8))[..., None] * _middle(SIDE)
+    counts = cv2.erode(known, np.ones((5, 5), np.uint8))[..., None] * _middle()
     ours, theirs = (
         float((np.square(picture - cv2.GaussianBlur(picture, (0, 0), FINE)) * counts).sum())
         for picture in (made, square.astype(np.float32))
@@ -139,9 +130,9 @@ def _lacking(made: Floats, square: NDArray[np.uint8], known: Floats) -> float:
     return float(np.clip(np.sqrt(theirs / max(ours, 1e-6)) - 1, 0, SHARPER))
 
 
-def _middle(side: int) -> Floats:
-    """Where in an aligned square the face is, (side, side, 1)."""
-    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+def _middle() -> Floats:
+    """Where in an aligned square the face is, (SIDE, SIDE, 1)."""
+    y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
     return np.asarray(np.hypot((x - 0.5) / FACE[0], (y - MIDDLE[0]) / FACE[1]) < 1, np.float32)[..., None]
 
 

@@ -34,7 +34,7 @@ def run(
     paint: Painter | None = None,
     job: Job,
 ) -> list[Pixels]:
-    """One picture for each seed. job's facts gain model, title, device and precision.
+    """One picture for each seed. job's facts gain model, title, device, precision and faces.
 
     paint: draws what is missing of an aligned face, given a seed and the job.
     """
@@ -44,8 +44,8 @@ def run(
     part_of = slice(top, bottom), slice(left, right)
     colours, hole = as_floats(image[part_of]), np.ascontiguousarray(hole[part_of])
     results = []
+    job.note(faces=0)  # of another picture before
     with residency.lease(card, job=job.part(0, 0.05)) as network:
-        job.note(model=card.id, title=card.title, device=residency.device.name, precision=network.precision)
         for number, seed in enumerate(seeds):
             low, high = (0.05 + 0.9 * (number + i) / len(seeds) for i in (0, 1))
             part = job.part(low, high)
@@ -61,6 +61,7 @@ def run(
             result = image.copy()
             result[part_of] = composed(image[part_of], levelled(colours, filled, hole, part.check), weight[part_of])
             results.append(result)
+        # last, because the painter's generator notes itself
         job.note(model=card.id, title=card.title, device=residency.device.name, precision=network.precision)
     return results
 

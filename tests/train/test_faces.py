@@ -83,6 +83,10 @@ def test_a_state_of_other_pictures_is_refused(two_steps):
     other = Faces(IMAGES.subset(range(6)), IMAGES.subset(range(4)), OPTIONS, choose_machine("cpu", "bfloat16", seed=0))
     with pytest.raises(DatasetError, match="other pictures"):
         other.load_state(two_steps.state())
+    state = two_steps.state()
+    del state["latents"]["names"]  # as runs were before pictures could be added
+    with pytest.raises(DatasetError, match="--start-from"):
+        faces().load_state(state)
 
 
 def test_pictures_can_be_added_to_a_run_and_z_goes_on_meaning_what_it_meant():

@@ -200,6 +200,10 @@ class Faces:
         self.images = int(parts["counters"]["images"])
         self.rng.set_state(parts["counters"]["rng"])
         if "latents" in parts:
+            if "names" not in parts["latents"]:
+                raise DatasetError(
+                    "This run is of an older studio. Start a new one with --start-from and its newest G_ema file."
+                )
             self._take_over_latents(parts["latents"]["z"], parts["latents"]["names"])
 
     def _take_over_latents(self, z: Tensor, names: Tensor) -> None:
