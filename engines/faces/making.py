@@ -15,7 +15,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import guard, matting, pasting
+from engines.faces import backdrop, guard, matting, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
@@ -25,6 +25,7 @@ from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
 from engines.faces.workshop import Workshop
 from engines.super_resolution import SuperResolution
 
+POSE = "Pose"  # the group of the sliders that turn a head
 _LOOK_SIDE = 256  # at which the identity is compared while the guard searches
 
 
@@ -60,6 +61,9 @@ def refine(shop: Workshop, inverted: Inverted, *, steps: int, seconds: float | N
         work = search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
         deltas, done = work.tuning(inverted.ws, steps, inverted.deltas)
         made = replace(inverted, deltas=deltas, steps=inverted.steps + done)
+        if made.head is None:
+            head = matting.head(made.square)
+            made = replace(made, head=head, behind=backdrop.behind(made.square, head, job.check))
         return _measured(generator, made, inverted.seconds + time.monotonic() - start, job)
 
 
@@ -110,6 +114,7 @@ class Edit:
 
     after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
     head: where the head is in the aligned square, None where nobody looked yet.
+    turned(factor) -> ws of what only turns the head, None where nothing does.
     """
 
     photo: Pixels
@@ -117,20 +122,33 @@ class Edit:
     after: Callable[[float], NDArray[np.float32]]
     deltas: tuple[NDArray[np.float16], ...] | None = None
     head: NDArray[np.float32] | None = None
+    turned: Callable[[float], NDArray[np.float32]] | None = None
 
 
 def changed(generator: Generator, edit: Edit, factor: float) -> Change:
-    """What the generator makes without and with the edit."""
+    """What the generator makes without and with the edit. What light turning the head alone brings is taken back."""
     inverted = edit.inverted
     deltas = inverted.deltas if edit.deltas is None else edit.deltas
-    after = generator.pictures(edit.after(factor)[None], deltas)[0]
-    return Change(generator.picture(inverted), after)
+    ways = [edit.after] if edit.turned is None else [edit.after, edit.turned]
+    after, *turned = generator.pictures(np.stack([way(factor) for way in ways]), deltas)
+    before = generator.picture(inverted)
+    for alone in turned:
+        after = after * _light(before) / np.maximum(_light(alone), np.float32(0.02))
+    return Change(before, after)
+
+
+def _light(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean colour of the face in an aligned picture (R, R, 3) -> (3,)."""
+    weight = importance(picture.shape[0])[..., None]
+    return np.asarray((picture * weight).sum((0, 1)) / weight.sum(), np.float32)
 
 
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
     """The photo's face and the edited one, aligned, at a side that is quick to compare."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
-    return square, to_frame(pasting.compose(square, changed(generator, edit, factor), head=edit.head))
+    return square, to_frame(
+        pasting.compose(square, changed(generator, edit, factor), head=edit.head, behind=edit.inverted.behind)
+    )
 
 
 def finish(
@@ -144,7 +162,8 @@ def finish(
     face = edit.inverted.face
     limit = guard.bound(keep)
     if edit.head is None:
-        edit = replace(edit, head=matting.head(edit.inverted.square))
+        known = edit.inverted.head
+        edit = replace(edit, head=matting.head(edit.inverted.square) if known is None else known)
     job.report(0.02, "Looking after the person")
 
     def distance_at(factor: float) -> float:
@@ -159,7 +178,7 @@ def finish(
     if sharpen > 0 and side > 1.3 * generator.resolution:
         change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
     job.report(0.8, "Putting it into the photo")
-    edited = pasting.compose(square, change, head=edit.head)
+    edited = pasting.compose(square, change, head=edit.head, behind=edit.inverted.behind)
     pixels, box = pasting.paste(edit.photo, face, square, edited)
     result = to_frame(edited)
     distance = faces.identity_distance(square, result)
@@ -176,8 +195,14 @@ def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
 
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
     """The edit that sliders describe."""
-    shift = shop.directions(inverted.model).shift(sliders)
-    return Edit(photo, inverted, lambda factor: inverted.ws + np.float32(factor) * shift)
+    directions = shop.directions(inverted.model)
+    shift = directions.shift(sliders)
+    pose = {name: value for name, value in sliders.items() if directions.entry(name).get("group") == POSE}
+
+    def moved(by: NDArray[np.float32]) -> Callable[[float], NDArray[np.float32]]:
+        return lambda factor: inverted.ws + np.float32(factor) * by
+
+    return Edit(photo, inverted, moved(shift), turned=moved(directions.shift(pose)) if pose else None)
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

@@ -91,11 +91,12 @@ class _Scene:
         self._before = generator.picture(who)
         side = pasting.working_side(self._face, generator.resolution)
         self._square = pasting.aligned(self._photo, self._face, side)
-        self._head = matting.head(self._square)
+        self._head = matting.head(self._square) if who.head is None else who.head
+        self._behind = who.behind
 
     def frame(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The photo with the face as the generator shows it now."""
-        edited = pasting.compose(self._square, Change(self._before, picture), head=self._head)
+        edited = pasting.compose(self._square, Change(self._before, picture), head=self._head, behind=self._behind)
         return np.asarray(pasting.paste(self._photo, self._face, self._square, edited)[0], np.uint8)
 
 

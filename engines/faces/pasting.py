@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
+from engines.faces.backdrop import smooth, spread
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
@@ -23,6 +24,7 @@ WORK = 1024  # longest side at which a face is worked on; larger ones get its co
 _FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
 _REACH = 1.25  # of the field, where the head's own outline is known
+_LOOSE = 19  # pixels of the flow by which a head is wider than its mask, with its loose hair
 _COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
 
 
@@ -45,16 +47,24 @@ def field(side: int, reach: float = 1.0) -> Plane:
     """
     y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
     edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
-    frame = _smooth(edge, 0.01, 0.11)
-    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
+    frame = smooth(edge, 0.01, 0.11)
+    head = 1 - smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
 
 
-def compose(square: Photo, change: Change, *, head: Plane | None = None, weight: Plane | None = None) -> Plane:
+def compose(
+    square: Photo,
+    change: Change,
+    *,
+    head: Plane | None = None,
+    behind: Frame | None = None,
+    weight: Plane | None = None,
+) -> Plane:
     """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
 
     Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
-    the background then stays, but for what the head uncovers or covers.  weight: (n, n), where the edit may show.
+    the background then stays, but for what the head uncovers or covers.  behind: (n, n, 3), what it uncovers; by
+    default averages of what is beside it.  weight: (n, n), where the edit may show.
     """
     side = square.shape[0]
     flow, apart = _motion(change)
@@ -70,21 +80,21 @@ def compose(square: Photo, change: Change, *, head: Plane | None = None, weight:
     kept = coarse + (moved - coarse) * (1 - fade)
     made = large.after + kept - own
     if head is not None:
-        after, bare, moves = (_resized(mask, side)[..., None] for mask in _rims(_resized(head, _FLOW_SIDE), flow))
-        behind = _behind(own, _resized(head, side))
-        made = made + moves * (_between(own + made, behind, after) - own - made)
-        made = after * made + bare * (behind - own)
+        after, bare, moves = (_even(mask, side)[..., None] for mask in _rims(_even(head, _FLOW_SIDE), flow))
+        hidden = _behind(own, head) if behind is None else _even(behind.astype(np.float32) / np.float32(255), side)
+        made = made + moves * (_between(own + made, hidden, after) - own - made)
+        made = after * made + bare * (hidden - own)
     where = field(side, 1.0 if head is None else _REACH)
     if weight is not None:
-        where = where * _resized(weight, side)[..., None]
+        where = where * _even(weight, side)[..., None]
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32)
 
 
 def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
     """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
-    after, before = _rim(_moved(head, flow), 3), _rim(head, 11)
+    after, before = _rim(_moved(head, flow), 3), _rim(head, _LOOSE)
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
-    moves = _smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
+    moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
     return after, np.clip(before - after, 0, 1) * moves, moves
 
 
@@ -106,21 +116,8 @@ def _rim(head: Plane, width: int) -> Plane:
 def _behind(own: Plane, head: Plane) -> Plane:
     """The background, smoothly gone on with behind the head."""
     size = max(own.shape[0] // 4, 32)
-    seen = 1 - cv2.dilate(_resized(head, size), np.ones((3, 3), np.uint8))
-    return _resized(spread(_resized(own, size), np.asarray(seen, np.float32)), own.shape[0])
-
-
-def spread(picture: Plane, seen: Plane) -> Plane:
-    """A picture (S, S, 3) gone on with from where it is seen, (S, S) from 0 to 1: averages of that, ever wider."""
-    size = picture.shape[0]
-    known, colour = np.zeros((size, size, 1), np.float32), np.zeros((size, size, 3), np.float32)
-    there = picture * seen[..., None]
-    for width in (size / 40, size / 16, size / 6, size):
-        mass = cv2.GaussianBlur(seen, (0, 0), width)[..., None]
-        part = (1 - known) * _smooth(np.asarray(mass, np.float32), 0.02, 0.3)
-        colour += part * cv2.GaussianBlur(there, (0, 0), width) / np.maximum(mass, 1e-4)
-        known += part
-    return np.asarray(colour / np.maximum(known, 1e-4), np.float32)
+    seen = 1 - cv2.dilate(_even(head, size), np.ones((5, 5), np.uint8))  # without the light rim that sharpening leaves
+    return _even(spread(_even(own, size), np.asarray(seen, np.float32)), own.shape[0])
 
 
 def _motion(change: Change) -> tuple[Plane, Plane]:
@@ -138,10 +135,10 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     moved = _moved(before, flow)
     still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
     weight = cv2.GaussianBlur((~still).astype(np.float32), (0, 0), 4.0)
-    flow = flow * _smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
+    flow = flow * smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
     moved = _moved(before, flow)
     apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
-    return flow, _smooth(apart, _FADE_FROM, _FADE_TO)
+    return flow, smooth(apart, _FADE_FROM, _FADE_TO)
 
 
 def _structure(picture: Plane) -> Plane:
@@ -228,15 +225,17 @@ def _resized(picture: Plane, side: int) -> Plane:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=kind), np.float32)
 
 
+def _even(plane: Plane, side: int) -> Plane:
+    """At another size without overshoot: two masks that share a place must not come to more than 1."""
+    if plane.shape[0] == side:
+        return plane
+    kind = cv2.INTER_LINEAR if side > plane.shape[0] else cv2.INTER_AREA
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=kind), np.float32)
+
+
 def _moved(plane: Plane, flow: Plane) -> Plane:
     """Each pixel taken from where the flow points to, in pixels of this plane."""
     y, x = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
     kind = cv2.INTER_CUBIC if plane.ndim == 3 else cv2.INTER_LINEAR
     made = cv2.remap(plane, x + flow[..., 0], y + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(made, np.float32)
-
-
-def _smooth(x: Plane, low: float, high: float) -> Plane:
-    """0 below low, 1 above high, a smooth step between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

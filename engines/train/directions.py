@@ -11,7 +11,8 @@ by nothing, to first order. A is what the scores respond to, told in two ways: b
 generated faces, and by the mean gradient through generator and reader in W+. With an encoder and pictures of people
 (--encoder, --data) a third way comes first: what the latents of those who have an attribute differ in from all others'
 (`portraits.py`). It knows what the generator rarely draws by itself, and cannot please the reader with a pattern, as a
-gradient can. Every way is tried over several ranges of layers on faces of its own, and what moves the wanted score
+gradient can. Where even that moves something else by more than half as much, small moves of every kind are tried and
+mixed (`axes.py`). Every way is tried over several ranges of layers on faces of its own, and what moves the wanted score
 most for what it moves besides is kept. Its range ends where the score stops rising on nine of ten faces, or where dlib
 no longer sees the same person, or at `Slider.most`.
 """
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -33,74 +35,23 @@ from engines.core.errors import StudioError
 from engines.models.face_attributes import FaceAttributes
 from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
+from engines.train.axes import PEOPLE, SEED, Axes, axes
 from engines.train.data import contact_sheet, to_bytes
-from engines.train.portraits import Mix, Portraits, differences, mixes, portraits
+from engines.train.portraits import Portraits, mixes, portraits
 from engines.train.recipes.encoder import load_module
-from engines.train.responses import Census, Scores, Trial, census, gradients, regress, solve
+from engines.train.responses import Census, Scores, Trial, census, gradients, regress
 from engines.train.sliders import HELD, POSE, SLIDERS, Found, Slider, merged, read, write
+from engines.train.ways import PORTRAIT_RANGES, Tries, candidates, from_axes, from_people
 
-COARSE = 9  # layers that can turn a head
 IDENTITY_BOUND = 0.45  # dlib's distance that the end of a range may have on the median face; 0.6 is one person
 MONOTONE = 0.9  # part of the faces on which the score has to rise all the way
 PRESENT = 0.1  # part of the faces on which an attribute has to show at the high end, or the generator does not know it
 REACH = 4.0  # no range goes further than this many standard deviations of the score
+ASIDE = 0.5  # of a slider's own move, what another score may move before the next way is tried
 STEPS = 4  # points on each side of the middle at which a range is tried
-RANGES = ((0, 18), (0, 9), (3, 12), (6, 12), (6, 18), (9, 18))
-PORTRAIT_RANGES = ((0, 18), (6, 18), (9, 18))
 
 
-def candidates(
-    slider: Slider, people: Census, by_w: Tensor, by_ws: Tensor, num_ws: int
-) -> list[tuple[str, tuple[int, int], Tensor]]:
-    """Directions to try: (method, layers, step (num_ws, w_dim) meant to move the score by 1)."""
-    sign = -1.0 if slider.score.startswith("-") else 1.0
-    wanted = slider.score.lstrip("-")
-    held = [wanted] + [name for name in HELD if name != wanted and name not in slider.free]
-    rows = [people.names.index(name) for name in held]
-    covariance = torch.cov(people.w.t())
-    out = []
-    for first, last in RANGES:
-        if last > num_ws:
-            continue
-        step = torch.zeros(num_ws, people.w.shape[1])
-        step[first:last] = solve(by_w[rows][:, None], covariance, slack=slider.slack)
-        out.append(("regression", (first, last), sign * step))
-        if not by_ws[rows[0]].any():  # read by dlib, without a gradient
-            continue
-        response = by_ws[rows].clone()
-        for row, name in enumerate(held):
-            if name in POSE:  # known from the regression only: as if each coarse layer did its part
-                response[row, :COARSE] = by_w[people.names.index(name)] / COARSE
-        step = torch.zeros(num_ws, people.w.shape[1])
-        step[first:last] = solve(response[:, first:last], covariance, slack=slider.slack)
-        out.append(("gradient", (first, last), sign * step))
-    return out
-
-
-def from_people(
-    slider: Slider, seen: Portraits, mixed: dict[tuple[int, int], Mix]
-) -> list[tuple[str, tuple[int, int], Tensor]]:
-    """Directions to try, from the latents of portraits; none for what only dlib reads.
-
-    People who smile also look younger to the reader: mixtures take such things back where they can.
-    """
-    wanted = slider.score.lstrip("-")
-    if wanted in POSE:
-        return []
-    sign = -1.0 if slider.score.startswith("-") else 1.0
-    difference = sign * differences(seen, wanted, [name for name in HELD if name not in slider.free])
-    out = []
-    for layers, mix in mixed.items():
-        step = torch.zeros_like(difference)
-        step[slice(*layers)] = difference[slice(*layers)]
-        out.append(("people", layers, step))
-        out.append(("people, unmixed", layers, sign * mix.only(wanted, slider.free)))
-    return out
-
-
-def choose(
-    slider: Slider, trial: Trial, tries: Sequence[tuple[str, tuple[int, int], Tensor]]
-) -> tuple[str, tuple[int, int], Tensor]:
+def choose(slider: Slider, trial: Trial, tries: Tries) -> tuple[str, tuple[int, int], Tensor]:
     """The candidate that moves its score most for what else it moves, scaled so that one unit moves it by 1."""
     sign = -1.0 if slider.score.startswith("-") else 1.0
     names = trial.people.names
@@ -184,11 +135,19 @@ def _end(
 ) -> float:
     """How far a direction goes to one side: while the score keeps rising on most faces and people stay themselves."""
     reached, before = 0.0, start
-    for distance in torch.arange(0.5, min(REACH, slider.most) + 0.01, 0.5).tolist():
+
+    def works(distance: float) -> Tensor | None:
+        """The score there, or None where it no longer works."""
         images = trial.images(side * distance * step)
         now = trial.read(images, posed=posed)[:, wanted]
         rises = (sign * side * (now - before) > -slider.slip) | now.isnan() | before.isnan()
-        if float(rises.float().mean()) < MONOTONE or trial.identity(images) > IDENTITY_BOUND:
+        good = float(rises.float().mean()) >= MONOTONE and trial.identity(images) <= IDENTITY_BOUND
+        return now if good else None
+
+    for distance in torch.arange(0.5, min(REACH, slider.most) + 0.01, 0.5).tolist():
+        now = works(distance)
+        if now is None:
+            reached += 0.25 * (works(distance - 0.25) is not None)
             break
         reached, before = distance, now
     return side * reached
@@ -215,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
     parser.add_argument("--census", type=Path, help="file that keeps what was read, so that a second run need not")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="sliders to look for; others in --out are kept")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="ways to take (default: all, until one does)")
     parser.add_argument("--faces", type=int, default=50, help="people on whom ranges are measured (default 50)")
     given = parser.parse_args(arguments)
     begun = time.monotonic()
@@ -241,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             strips=given.strips,
             sliders=[slider for slider in SLIDERS if not given.only or slider.name in given.only],
             stored=given.census,
+            methods=given.methods or (),
             keep=lambda found, steps: write(given.out, *merged(before, found, steps)),
         )
     except StudioError as error:
@@ -262,9 +223,14 @@ def find(
     strips: Path | None = None,
     sliders: Sequence[Slider] = SLIDERS,
     stored: Path | None = None,
+    methods: Sequence[str] = (),
     keep: Callable[[Sequence[Found], Sequence[Tensor]], None] = lambda found, steps: None,
 ) -> list[Found]:
-    """Every slider's direction and its figures, kept as they come; one that cannot be found is said and left out."""
+    """Every slider's direction and its figures, kept as they come; one that cannot be found is said and left out.
+
+    Ways are gone in turn until one leaves other scores alone (ASIDE); else the best is kept.  methods: only these.
+    stored: file that keeps what was read; the axes' effects lie beside it.
+    """
     assert isinstance(reader, FaceAttributes)
     scores = Scores(reader)
     if stored is not None and stored.exists():
@@ -282,23 +248,39 @@ def find(
     ranges = [layers for layers in PORTRAIT_RANGES if layers[1] <= net.options.num_ws]
     mixed = mixes(seen, told, ranges, lambda step: tried.effect(step, posed=False)[columns]) if seen else {}
     say("mixtures known")
+
+    @cache
+    def moves() -> Axes:
+        say("Trying small moves of every kind")
+        beside = stored and stored.with_suffix(".axes.safetensors")
+        return axes(Trial(net, scores, people, count=min(PEOPLE, faces), seed=SEED), people, by_w, stored=beside)
+
     found, steps = [], []
     for slider in sliders:
-        ways = [from_people(slider, seen, mixed)] if seen else []
-        ways.append(candidates(slider, people, by_w, by_ws, net.options.num_ws))
-        figures = None
-        for tries in filter(None, ways):
+        told_by = from_people(slider, seen, mixed) if seen else []
+        ways: list[Callable[[], Tries]] = [
+            partial(list, told_by),
+            partial(from_axes, slider, moves, tried, told_by),
+            partial(candidates, slider, people, by_w, by_ws, net.options.num_ws),
+        ]
+        best: tuple[Found, Tensor] | None = None
+        for way in ways:
+            if best is not None and best[0].others <= ASIDE:
+                break
+            tries = [one for one in way() if one[1][0] >= slider.first and (not methods or one[0] in methods)]
             try:
                 method, layers, step = choose(slider, tried, tries)
                 figures = measure(slider, measured, method, layers, step)
             except StudioError as error:
                 say(str(error))
                 continue
-            if figures is not None:
-                break
-            say(f"{slider.label} works on too short a way")
-        if figures is None:
+            if figures is None:
+                say(f"{slider.label} works on too short a way")
+            elif best is None or figures.others < best[0].others:
+                best = figures, step
+        if best is None:
             continue
+        figures, step = best
         found.append(figures)
         steps.append(step)
         say(str(asdict(figures)))

@@ -21,6 +21,9 @@ class Slider:
     the next and still count as rising, the noise of reading it: dlib's landmarks jump, and a shut mouth has no score.
     most: no range goes further, in standard deviations; chosen by eye on strips of photographs, where the measures
     still agreed and the picture no longer did: a head that turns uncovers a background that nobody has seen.
+    along: scores that mixtures of axes hold at a part of this one's move, not at 0. To the reader nobody is more made
+    up and not more feminine; with sex held at 0 the mixture cuts the hair off. first: layers before it stay as they
+    are, those that make head and hair.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Slider:
     slack: float = 0.02
     slip: float = 0.05
     most: float = 4.0
+    along: tuple[tuple[str, float], ...] = ()
+    first: int = 0
 
 
 SLIDERS = (
@@ -47,7 +52,9 @@ SLIDERS = (
     Slider("hair_blond", "Blond hair", "Hair", "darker", "blond", "Blond_Hair", ("Black_Hair", "exposure")),
     Slider("hair_grey", "Grey hair", "Hair", "coloured", "grey", "Gray_Hair", ("Black_Hair",)),
     Slider("fringe", "Fringe", "Hair", "swept back", "fringe", "Bangs"),
-    Slider("makeup", "Makeup", "Person", "none", "made up", "Heavy_Makeup", (), 0.1, 0.1),
+    Slider(
+        "makeup", "Makeup", "Person", "none", "made up", "Heavy_Makeup", (), 0.1, 0.1, along=(("Male", -0.15),), first=9
+    ),
     Slider("yaw", "Turn", "Pose", "to the left", "to the right", "yaw", (), 0.02, 0.4, 1.5),
     Slider("pitch", "Tilt", "Pose", "up", "down", "pitch", (), 0.02, 0.4, 1.5),
     Slider("exposure", "Light", "Light", "darker", "brighter", "exposure", ("warmth", "Pale_Skin"), most=2.0),

@@ -2,7 +2,7 @@
 
     python -m tests.bench.faces inversion [--data faces.zip] [--count 10]   how alike a photo's copy is, and seconds
     python -m tests.bench.faces sliders [--count 50]                        monotone, identity, what else moves
-    python -m tests.bench.faces latency                                     a dragged slider's frame, 1 and 10 users
+    python -m tests.bench.faces latency [--grown]                           a dragged slider's frame, 1 and 10 users
     python -m tests.bench.faces strips OUT [PHOTO …]                        every slider on photos, to be looked at
 
 Photos are scikit-image's astronaut and, with --data, aligned squares from a zip (never trained on by the generator).
@@ -15,6 +15,7 @@ import io
 import json
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -32,6 +33,8 @@ from engines.core.image import read_image
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces.judging import judged
+
+from .grown import grown_cards
 
 Photo = NDArray[np.uint8]
 # what each slider is meant to move among the attributes, and which way; the rest should stay
@@ -186,8 +189,9 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=None)
+    parser.add_argument("--grown", action="store_true", help="a generator of 256 pixels (tests/bench/grown.py)")
     args = parser.parse_args()
-    engines = Engines("cpu")
+    engines = Engines("cpu", cards=grown_cards(Path(tempfile.mkdtemp())) if args.grown else None)
     faces = engines[FaceEditing]
     if args.what == "inversion":
         result = inversion(faces, args.data, args.count or 10)

@@ -1,6 +1,6 @@
 """How long a slider of the Faces tab takes to show, in Chromium.
 
-    python -m tests.bench.faces_page [--photo FILE] [--users 1 10]
+    python -m tests.bench.faces_page [--photo FILE] [--users 1 10] [--grown]
 
 A mouse drags a slider for three seconds over a real server. Measured from the slider's event to the frame on the
 canvas; `engine` is the part of it that the engine took. With more than one user the others drag at the same time: they
@@ -27,6 +27,8 @@ from playwright.sync_api import Page, sync_playwright
 from engines import Engines
 from engines.face_editing import FaceEditing
 from tests.e2e.steps import SWITCHES
+
+from .grown import grown_cards
 
 SLIDER = "#faces [data-slider=smile]"
 LISTEN = """() => {
@@ -80,6 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=Path, help="drag on this photo's face, tuned; default: a new face")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 10])
+    parser.add_argument("--grown", action="store_true", help="a generator of 256 pixels (tests/bench/grown.py)")
     given = parser.parse_args()
     place = tempfile.mkdtemp()
     os.environ["GRADIO_TEMP_DIR"] = f"{place}/files"
@@ -87,7 +90,8 @@ def main() -> int:
     from studio.serve import launch, launch_options, private_folder
 
     private_folder()
-    engines = Engines("cpu", home=Path(place) / "home")
+    (cards := Path(place) / "cards").mkdir()
+    engines = Engines("cpu", home=Path(place) / "home", cards=grown_cards(cards) if given.grown else None)
     studio = build_studio(engines, find_tabs())
     address = launch(studio, launch_options("127.0.0.1", None, max_upload_mb=50), block=False)
     result = {}

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
 from engines.core.errors import StudioError
-from engines.train import directions
+from engines.train import axes, directions, ways
 from engines.train.directions import choose
 from engines.train.portraits import Portraits, differences, mixes, portraits
 from engines.train.responses import Census, Trial, regress, solve
@@ -81,12 +81,13 @@ def test_regression_finds_what_scores_respond_to() -> None:
 
 def test_the_direction_of_a_smile_leaves_the_rest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(directions, "HELD", Reader.names)
+    monkeypatch.setattr(ways, "HELD", Reader.names)
     everyone = people()
     trial = Trial(Flat(), Reader(), everyone, count=8, seed=0)  # type: ignore[arg-type]
     slider = Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling")
     everyone = Census(everyone.w, everyone.scores[:, :2], Reader.names)
     by_w = regress(everyone)
-    tries = directions.candidates(slider, everyone, by_w, torch.zeros(2, 18, 6), 18)
+    tries = ways.candidates(slider, everyone, by_w, torch.zeros(2, 18, 6), 18)
     method, layers, step = choose(slider, trial, [one for one in tries if one[0] == "regression"])
     effect = trial.effect(step, posed=False)
     assert float(effect[0]) == pytest.approx(1.0, abs=1e-3) and abs(float(effect[1])) < 0.05
@@ -127,6 +128,53 @@ def test_a_mixture_takes_back_what_a_step_moves_besides() -> None:
     free = mix.only("a", ["b"], ridge=1e-9)
     assert effect(free)[[0, 2]].tolist() == pytest.approx([1.0, 0.0], abs=1e-3)
     assert free.norm() < only.norm(), "b may move, so less is needed"
+
+
+class _World:
+    """Scores that answer to a step by more than its first-order effect."""
+
+    response = torch.tensor([[1.0, 0.9, 0.0, 0.0], [0.9, 1.0, 0.2, 0.0], [0.0, 0.3, 0.0, 1.0]])
+
+    def effect(self, step: torch.Tensor) -> torch.Tensor:
+        moved = self.response @ step.mean(0)
+        return moved * torch.tensor([1.0, 1.3, 1.0])  # the second moves more than small moves told
+
+
+def test_a_mixture_of_axes_holds_what_small_moves_did_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axes, "HELD", ("Smiling", "Male"))
+    monkeypatch.setattr(axes, "RIDGE", 1e-4)
+    world = _World()
+    steps = torch.zeros(8, 18, 4)
+    steps[torch.arange(4), :9] = torch.eye(4)[:, None]
+    steps[torch.arange(4, 8), 9:] = torch.eye(4)[:, None]
+    effects = torch.stack([world.response @ step.mean(0) for step in steps])
+    known = axes.Axes(steps, effects, ("Smiling", "Male", "age"))
+    slider = Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling")
+    first = world.effect(known.mixture(slider, world.effect, rounds=0))
+    later = world.effect(known.mixture(slider, world.effect, rounds=8))
+    assert abs(float(first[1])) < 0.05 and float(first[2]).__abs__() > 0.01, "age is free here"
+    assert later[:2].tolist() == pytest.approx([1.0, 0.0], abs=1e-3)
+    along = Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling", along=(("Male", 0.4),))
+    assert world.effect(known.mixture(along, world.effect, rounds=12))[1] == pytest.approx(0.4, abs=1e-3)
+    assert not known.mixture(slider, world.effect, first=9)[:9].any()
+    turned = Slider("frown", "Frown", "Expression", "smiling", "serious", "-Smiling")
+    assert world.effect(known.mixture(turned, world.effect))[0] == pytest.approx(-1.0, abs=1e-3)
+
+
+def test_axes_are_tried_once_and_kept(tmp_path) -> None:
+    everyone = people()
+    trial = Trial(Flat(), Reader(), everyone, count=4, seed=0)  # type: ignore[arg-type]
+    by_w = torch.zeros(4, 6)
+    by_w[2, 0] = 1.0
+    stored = tmp_path / "axes.safetensors"
+    known = axes.axes(trial, everyone, by_w, count=5, stored=stored)
+    assert known.steps.shape == (25, 18, 6) and known.effects.shape == (25, 4)
+    halves = [known.effects[0, 0] * part for part in (1.0, 0.5, 0.5, 0.5, 0.5)]  # 6 layers, then 3 at a time
+    assert known.effects[::5, 0].tolist() == pytest.approx([float(one) for one in halves], abs=1e-4)
+    assert known.effects[10:, 2].abs().max() == 0, "layers from 9 on turn no head"
+    assert known.effects[0, 2] == pytest.approx(2 * float(known.effects[5, 2]), abs=1e-5)
+    monkeypatched = Trial(Flat(), Reader(), everyone, count=1, seed=9)  # type: ignore[arg-type]
+    assert torch.equal(axes.axes(monkeypatched, everyone, by_w, count=5, stored=stored).effects, known.effects)
 
 
 def test_portraits_are_read_and_encoded(tmp_path) -> None:
