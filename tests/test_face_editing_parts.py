@@ -16,8 +16,11 @@ from skimage import data
 from engines.core import faces
 from engines.core.errors import MediaError, OptionError
 from engines.core.provenance import EDITED, Recipe
-from engines.faces import ageing, films, makeup, talking, words
+from engines.faces import ageing, backdrop, films, makeup, pasting, talking, words
 from engines.faces.commands import parsed
+from engines.faces.inverting import importance
+from engines.faces.making import Edit, changed
+from engines.faces.values import Inverted
 
 NAMES = (
     *("smile", "mouth_open", "eyes", "age", "masculine", "glasses", "beard", "hair_dark", "hair_blond", "hair_grey"),
@@ -205,3 +208,66 @@ def test_sounds_that_are_none_get_a_sentence(tmp_path: Path) -> None:
         films.check(24, 256, tmp_path / "a.gif")
     with pytest.raises(OptionError, match="1 to 60 frames"):
         films.check(0, 256, tmp_path / "a.mp4")
+
+
+# what a turned head uncovers
+
+
+def collar(side: int) -> Any:
+    """A light wall above a dark collar, uint8 (side, side, 3), with some grain."""
+    wall = np.full((side, side, 3), 200.0) + np.random.default_rng(0).normal(0, 3, (side, side, 1))
+    wall[round(0.7 * side) :] -= 160
+    return np.clip(wall, 0, 255).astype(np.uint8)
+
+
+def round_head(side: int, middle: float = 0.5) -> Any:
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    return (np.hypot(x - middle, y - 0.5) < 0.36).astype(np.float32)
+
+
+def test_a_collar_goes_on_behind_the_head() -> None:
+    head = round_head(128)
+    square = collar(128)
+    square[head > 0] = (150, 100, 80)
+    found = cv2.resize(backdrop.behind(square, head), (128, 128), interpolation=cv2.INTER_AREA) * 255
+    away = cv2.dilate(head, np.ones((17, 17), np.uint8)) == 0
+    assert np.abs(found - cv2.GaussianBlur(collar(128), (0, 0), 0.4))[away].mean() < 3, "what is seen stays"
+    strip = found[:, 26:30, 1].mean(1)  # inside the head at the collar's height
+    assert strip[75] > 170 and strip[95] < 60, "the collar's edge goes on behind the head"
+
+
+def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground() -> None:
+    """Masks that overshoot where they are enlarged left a white line beside the head."""
+    small, large = 128, 398
+
+    def person(side: int, middle: float) -> Any:
+        return np.repeat((0.75 - 0.55 * round_head(side, middle))[..., None], 3, 2).astype(np.float32)
+
+    square = (cv2.resize(person(800, 0.5), (large, large), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
+    change = pasting.Change(
+        *(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56))
+    )
+    for behind in (None, np.full((96, 96, 3), 0.75, np.float32)):
+        made = pasting.compose(square, change, head=round_head(128), behind=behind)
+        assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
+
+
+def test_turning_brings_no_light_of_its_own() -> None:
+    """A generator whose turned head is redder: that is taken back, what another slider does to the light stays."""
+
+    class Reddening:
+        def pictures(self, ws: Any, deltas: Any = ()) -> Any:
+            red, bright = ws[:, 0, 0], ws[:, 0, 1]
+            colours = np.stack([0.5 + red, np.full(len(ws), 0.5), np.full(len(ws), 0.5)], 1) * (1 + bright)[:, None]
+            return np.repeat(np.repeat(colours[:, None, None], 16, 1), 16, 2).astype(np.float32)
+
+        def picture(self, who: Any) -> Any:
+            return self.pictures(who.ws[None])[0]
+
+    who = Inverted(model="x", ws=np.zeros((1, 2), np.float32))
+    turn, both = np.array([[0.2, 0.0]], np.float32), np.array([[0.2, 0.3]], np.float32)
+    edit = Edit(np.zeros((1, 1, 3), np.uint8), who, lambda factor: factor * both, turned=lambda factor: factor * turn)
+    after = changed(Reddening(), edit, 1.0).after  # type: ignore[arg-type]
+    assert np.allclose(after, 0.65, atol=1e-3) and importance(16).min() > 0
+    plain = changed(Reddening(), Edit(edit.photo, who, edit.after), 1.0).after  # type: ignore[arg-type]
+    assert plain[0, 0, 0] == pytest.approx(0.91, abs=1e-3)

@@ -15,7 +15,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import backdrop, guard, matting, pasting
+from engines.faces import guard, matting, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
@@ -61,9 +61,6 @@ def refine(shop: Workshop, inverted: Inverted, *, steps: int, seconds: float | N
         work = search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
         deltas, done = work.tuning(inverted.ws, steps, inverted.deltas)
         made = replace(inverted, deltas=deltas, steps=inverted.steps + done)
-        if made.head is None:
-            head = matting.head(made.square)
-            made = replace(made, head=head, behind=backdrop.behind(made.square, head, job.check))
         return _measured(generator, made, inverted.seconds + time.monotonic() - start, job)
 
 
@@ -146,9 +143,7 @@ def _light(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
     """The photo's face and the edited one, aligned, at a side that is quick to compare."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
-    return square, to_frame(
-        pasting.compose(square, changed(generator, edit, factor), head=edit.head, behind=edit.inverted.behind)
-    )
+    return square, to_frame(pasting.compose(square, changed(generator, edit, factor), head=edit.head))
 
 
 def finish(
@@ -162,8 +157,7 @@ def finish(
     face = edit.inverted.face
     limit = guard.bound(keep)
     if edit.head is None:
-        known = edit.inverted.head
-        edit = replace(edit, head=matting.head(edit.inverted.square) if known is None else known)
+        edit = replace(edit, head=matting.head(edit.inverted.square))
     job.report(0.02, "Looking after the person")
 
     def distance_at(factor: float) -> float:
@@ -178,7 +172,7 @@ def finish(
     if sharpen > 0 and side > 1.3 * generator.resolution:
         change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
     job.report(0.8, "Putting it into the photo")
-    edited = pasting.compose(square, change, head=edit.head, behind=edit.inverted.behind)
+    edited = pasting.compose(square, change, head=edit.head)
     pixels, box = pasting.paste(edit.photo, face, square, edited)
     result = to_frame(edited)
     distance = faces.identity_distance(square, result)

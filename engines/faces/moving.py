@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import matting, pasting, talking
+from engines.faces import backdrop, matting, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.pasting import Change
@@ -91,8 +91,8 @@ class _Scene:
         self._before = generator.picture(who)
         side = pasting.working_side(self._face, generator.resolution)
         self._square = pasting.aligned(self._photo, self._face, side)
-        self._head = matting.head(self._square) if who.head is None else who.head
-        self._behind = who.behind
+        self._head = matting.head(self._square)
+        self._behind = backdrop.behind(self._square, self._head)
 
     def frame(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The photo with the face as the generator shows it now."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
-from engines.faces.backdrop import smooth, spread
+from engines.faces import backdrop
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
@@ -47,8 +47,8 @@ def field(side: int, reach: float = 1.0) -> Plane:
     """
     y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
     edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
-    frame = smooth(edge, 0.01, 0.11)
-    head = 1 - smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
+    frame = _smooth(edge, 0.01, 0.11)
+    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
 
 
@@ -57,14 +57,14 @@ def compose(
     change: Change,
     *,
     head: Plane | None = None,
-    behind: Frame | None = None,
+    behind: Plane | None = None,
     weight: Plane | None = None,
 ) -> Plane:
     """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
 
     Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
-    the background then stays, but for what the head uncovers or covers.  behind: (n, n, 3), what it uncovers; by
-    default averages of what is beside it.  weight: (n, n), where the edit may show.
+    the background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind`
+    says is behind it, for who asks often.  weight: (n, n), where the edit may show.
     """
     side = square.shape[0]
     flow, apart = _motion(change)
@@ -81,7 +81,7 @@ def compose(
     made = large.after + kept - own
     if head is not None:
         after, bare, moves = (_even(mask, side)[..., None] for mask in _rims(_even(head, _FLOW_SIDE), flow))
-        hidden = _behind(own, head) if behind is None else _even(behind.astype(np.float32) / np.float32(255), side)
+        hidden = _even(backdrop.behind(square, head) if behind is None else behind, side)
         made = made + moves * (_between(own + made, hidden, after) - own - made)
         made = after * made + bare * (hidden - own)
     where = field(side, 1.0 if head is None else _REACH)
@@ -94,7 +94,7 @@ def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
     """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
     after, before = _rim(_moved(head, flow), 3), _rim(head, _LOOSE)
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
-    moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
+    moves = _smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
     return after, np.clip(before - after, 0, 1) * moves, moves
 
 
@@ -113,13 +113,6 @@ def _rim(head: Plane, width: int) -> Plane:
     return np.asarray(cv2.GaussianBlur(wider, (0, 0), 2.0), np.float32)
 
 
-def _behind(own: Plane, head: Plane) -> Plane:
-    """The background, smoothly gone on with behind the head."""
-    size = max(own.shape[0] // 4, 32)
-    seen = 1 - cv2.dilate(_even(head, size), np.ones((5, 5), np.uint8))  # without the light rim that sharpening leaves
-    return _even(spread(_even(own, size), np.asarray(seen, np.float32)), own.shape[0])
-
-
 def _motion(change: Change) -> tuple[Plane, Plane]:
     """(flow, apart) at _FLOW_SIDE: where in `before` each pixel of `after` comes from, (S, S, 2) in pixels, and how
     different the two still are there once moved, (S, S) from 0 to 1.
@@ -135,10 +128,10 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     moved = _moved(before, flow)
     still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
     weight = cv2.GaussianBlur((~still).astype(np.float32), (0, 0), 4.0)
-    flow = flow * smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
+    flow = flow * _smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
     moved = _moved(before, flow)
     apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
-    return flow, smooth(apart, _FADE_FROM, _FADE_TO)
+    return flow, _smooth(apart, _FADE_FROM, _FADE_TO)
 
 
 def _structure(picture: Plane) -> Plane:
@@ -239,3 +232,9 @@ def _moved(plane: Plane, flow: Plane) -> Plane:
     kind = cv2.INTER_CUBIC if plane.ndim == 3 else cv2.INTER_LINEAR
     made = cv2.remap(plane, x + flow[..., 0], y + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(made, np.float32)
+
+
+def _smooth(x: Plane, low: float, high: float) -> Plane:
+    """0 below low, 1 above high, a smooth step between."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

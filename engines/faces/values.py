@@ -64,8 +64,6 @@ class Inverted(Latents):
     `StyleGenerator.tuned_synthesis`; empty before `refine`.  face: where it is in the photo.  square: the aligned face,
     uint8 (R, R, 3).  distance: identity distance between the photo's face and the generator's copy.
     error: mean absolute difference between the two inside the face, in steps of 1/255.  seconds, steps: what it took.
-    head: where the head is in the square, float32 (128, 128), 0 or 1.  behind: what is behind it, uint8 (128, 128, 3);
-    both None before `refine`.
     """
 
     deltas: tuple[NDArray[np.float16], ...] = ()
@@ -75,8 +73,6 @@ class Inverted(Latents):
     error: float = 0.0
     seconds: float = 0.0
     steps: int = 0
-    head: NDArray[np.float32] | None = None
-    behind: Frame | None = None
 
 
 @dataclass(frozen=True)
