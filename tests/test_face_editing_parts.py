@@ -16,7 +16,7 @@ from skimage import data
 from engines.core import faces
 from engines.core.errors import MediaError, OptionError
 from engines.core.provenance import EDITED, Recipe
-from engines.faces import ageing, backdrop, films, makeup, pasting, talking, words
+from engines.faces import ageing, backdrop, films, makeup, pasting, steadying, talking, words
 from engines.faces.commands import parsed
 from engines.faces.inverting import importance
 from engines.faces.making import Edit, changed
@@ -266,8 +266,35 @@ def test_turning_brings_no_light_of_its_own() -> None:
 
     who = Inverted(model="x", ws=np.zeros((1, 2), np.float32))
     turn, both = np.array([[0.2, 0.0]], np.float32), np.array([[0.2, 0.3]], np.float32)
-    edit = Edit(np.zeros((1, 1, 3), np.uint8), who, lambda factor: factor * both, turned=lambda factor: factor * turn)
+    edit = Edit(
+        np.zeros((1, 1, 3), np.uint8), who, lambda factor: factor * both, alone={"pose": lambda factor: factor * turn}
+    )
     after = changed(Reddening(), edit, 1.0).after  # type: ignore[arg-type]
     assert np.allclose(after, 0.65, atol=1e-3) and importance(16).min() > 0
     plain = changed(Reddening(), Edit(edit.photo, who, edit.after), 1.0).after  # type: ignore[arg-type]
     assert plain[0, 0, 0] == pytest.approx(0.91, abs=1e-3)
+
+
+def test_a_smile_brings_no_colour_that_was_not_there() -> None:
+    """A mouth opens on teeth as bright as a lamp, and the hair beside it turns green."""
+    before = np.full((64, 64, 3), 0.5, np.float32)
+    before[30:34, 28:36] = (0.8, 0.78, 0.7)  # teeth
+    before[:10] = (0.3, 0.2, 0.1)  # hair
+    smiling = before.copy()
+    smiling[28:36, 26:38] = (1.1, 1.1, 0.8)
+    made = steadying.steadied(before, smiling, {"expression": smiling})
+    assert np.allclose(made[40:, :], before[40:, :], atol=2e-3), "what did not change stays"
+    assert 0.6 < made[32, 32].mean() < 0.79 and made[28:36, 26:38].max() < 0.83
+    green = before.copy()
+    green[2:6, 20:30] = (0.3, 0.5, 0.1)
+    drawn = steadying.steadied(before, green, {"fringe": green})
+    assert (drawn[4, 25, 0] > drawn[4, 25, 1]).all(), "hair is redder than green, as it was"
+    dyed = green + np.float32(0.2)  # another slider lightens everything: that stays
+    assert np.allclose(steadying.steadied(before, dyed, {"fringe": green}) - drawn, 0.2, atol=1e-4)
+    entries = [
+        {"name": "smile", "group": "Expression"},
+        {"name": "yaw", "group": "Pose"},
+        {"name": "fringe"},
+        {"name": "age"},
+    ]
+    assert [steadying.kind(entry) for entry in entries] == ["expression", "pose", "fringe", None]

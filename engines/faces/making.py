@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,17 +15,17 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import guard, matting, pasting
+from engines.faces import guard, matting, pasting, steadying
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
 from engines.faces.judging import judge_card
 from engines.faces.pasting import Change
+from engines.faces.steadying import steadied
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
 from engines.faces.workshop import Workshop
 from engines.super_resolution import SuperResolution
 
-POSE = "Pose"  # the group of the sliders that turn a head
 _LOOK_SIDE = 256  # at which the identity is compared while the guard searches
 
 
@@ -111,7 +111,7 @@ class Edit:
 
     after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
     head: where the head is in the aligned square, None where nobody looked yet.
-    turned(factor) -> ws of what only turns the head, None where nothing does.
+    alone: kind of slider (`steadying.kind`) -> the same with only its sliders.
     """
 
     photo: Pixels
@@ -119,25 +119,17 @@ class Edit:
     after: Callable[[float], NDArray[np.float32]]
     deltas: tuple[NDArray[np.float16], ...] | None = None
     head: NDArray[np.float32] | None = None
-    turned: Callable[[float], NDArray[np.float32]] | None = None
+    alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
 
 
 def changed(generator: Generator, edit: Edit, factor: float) -> Change:
-    """What the generator makes without and with the edit. What light turning the head alone brings is taken back."""
+    """What the generator makes without and with the edit, steadied."""
     inverted = edit.inverted
     deltas = inverted.deltas if edit.deltas is None else edit.deltas
-    ways = [edit.after] if edit.turned is None else [edit.after, edit.turned]
-    after, *turned = generator.pictures(np.stack([way(factor) for way in ways]), deltas)
+    ways = [edit.after, *edit.alone.values()]
+    after, *alone = generator.pictures(np.stack([way(factor) for way in ways]), deltas)
     before = generator.picture(inverted)
-    for alone in turned:
-        after = after * _light(before) / np.maximum(_light(alone), np.float32(0.02))
-    return Change(before, after)
-
-
-def _light(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean colour of the face in an aligned picture (R, R, 3) -> (3,)."""
-    weight = importance(picture.shape[0])[..., None]
-    return np.asarray((picture * weight).sum((0, 1)) / weight.sum(), np.float32)
+    return Change(before, steadied(before, after, dict(zip(edit.alone, alone, strict=True))))
 
 
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
@@ -190,13 +182,16 @@ def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
     """The edit that sliders describe."""
     directions = shop.directions(inverted.model)
-    shift = directions.shift(sliders)
-    pose = {name: value for name, value in sliders.items() if directions.entry(name).get("group") == POSE}
+    kinds: dict[str, dict[str, float]] = {}
+    for name, value in sliders.items():
+        if (kind := steadying.kind(directions.entry(name))) is not None:
+            kinds.setdefault(kind, {})[name] = value
 
-    def moved(by: NDArray[np.float32]) -> Callable[[float], NDArray[np.float32]]:
-        return lambda factor: inverted.ws + np.float32(factor) * by
+    def moved(some: Sliders) -> Callable[[float], NDArray[np.float32]]:
+        shift = directions.shift(some)
+        return lambda factor: inverted.ws + np.float32(factor) * shift
 
-    return Edit(photo, inverted, moved(shift), turned=moved(directions.shift(pose)) if pose else None)
+    return Edit(photo, inverted, moved(sliders), alone={kind: moved(some) for kind, some in kinds.items()})
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:
