@@ -66,6 +66,18 @@ def compose(
     the background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind`
     says is behind it, for who asks often.  weight: (n, n), where the edit may show.
     """
+    return composed(square, change, head=head, behind=behind, weight=weight)[0]
+
+
+def composed(
+    square: Photo,
+    change: Change,
+    *,
+    head: Plane | None = None,
+    behind: Plane | None = None,
+    weight: Plane | None = None,
+) -> tuple[Plane, Plane | None]:
+    """`compose`, and how much of each place (side, side, 1) is uncovered background that takes the photo's place."""
     side = square.shape[0]
     flow, apart = _motion(change)
     large = change.at(side)
