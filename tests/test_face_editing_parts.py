@@ -298,3 +298,21 @@ def test_a_smile_brings_no_colour_that_was_not_there() -> None:
         {"name": "age"},
     ]
     assert [steadying.kind(entry) for entry in entries] == ["expression", "pose", "fringe", None]
+
+
+def test_no_hair_shines_through_what_is_laid_over_it() -> None:
+    """Fine hair is lost in a small square, so a correction cannot take it away; pixels laid in its place can."""
+    rng = np.random.default_rng(0)
+    photo = np.where(rng.random((300, 300, 1)) > 0.5, 200, 40).astype(np.uint8).repeat(3, 2)
+    face = faces.Face((100, 100, 200, 220), ((125.0, 140.0), (175.0, 140.0)), (150.0, 165.0), 1.0)
+    square = pasting.aligned(photo, face, 64)
+    flat = np.full((64, 64, 3), 0.6, np.float32)
+    plain, box = pasting.paste(photo, face, square, flat)
+    laid, _ = pasting.paste(photo, face, square, flat, np.ones((64, 64, 1), np.float32))
+    left, top, right, bottom = box
+    middle = (
+        slice((3 * top + bottom) // 4, (top + 3 * bottom) // 4),
+        slice((3 * left + right) // 4, (left + 3 * right) // 4),
+    )
+    assert plain[middle].std() > 20 and laid[middle].std() < 2
+    assert abs(float(laid[middle].mean()) - 153) < 1 and np.array_equal(laid[:top], photo[:top])

@@ -164,8 +164,8 @@ def finish(
     if sharpen > 0 and side > 1.3 * generator.resolution:
         change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
     job.report(0.8, "Putting it into the photo")
-    edited = pasting.compose(square, change, head=edit.head)
-    pixels, box = pasting.paste(edit.photo, face, square, edited)
+    edited, laid = pasting.composed(square, change, head=edit.head)
+    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     result = to_frame(edited)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)

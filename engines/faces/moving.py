@@ -96,8 +96,9 @@ class _Scene:
 
     def frame(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The photo with the face as the generator shows it now."""
-        edited = pasting.compose(self._square, Change(self._before, picture), head=self._head, behind=self._behind)
-        return np.asarray(pasting.paste(self._photo, self._face, self._square, edited)[0], np.uint8)
+        change = Change(self._before, picture)
+        edited, laid = pasting.composed(self._square, change, head=self._head, behind=self._behind)
+        return np.asarray(pasting.paste(self._photo, self._face, self._square, edited, laid)[0], np.uint8)
 
 
 def _around(size: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:

@@ -91,15 +91,16 @@ def composed(
     coarse = _blurred(moved * sure, side) / np.maximum(_blurred(sure, side)[..., None], 1e-4)
     kept = coarse + (moved - coarse) * (1 - fade)
     made = large.after + kept - own
+    where, laid = field(side, 1.0 if head is None else _REACH), None
+    if weight is not None:
+        where = where * _even(weight, side)[..., None]
     if head is not None:
         after, bare, moves = (_even(mask, side)[..., None] for mask in _rims(_even(head, _FLOW_SIDE), flow))
         hidden = _even(backdrop.behind(square, head) if behind is None else behind, side)
         made = made + moves * (_between(own + made, hidden, after) - own - made)
         made = after * made + bare * (hidden - own)
-    where = field(side, 1.0 if head is None else _REACH)
-    if weight is not None:
-        where = where * _even(weight, side)[..., None]
-    return np.asarray(np.clip(own + where * made, 0, 1), np.float32)
+        laid = np.asarray(where * bare, np.float32)
+    return np.asarray(np.clip(own + where * made, 0, 1), np.float32), laid
 
 
 def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
@@ -163,10 +164,13 @@ def _grey(structure: Plane) -> NDArray[np.uint8]:
     return np.clip(structure * 300 + 128, 0, 255).astype(np.uint8)
 
 
-def paste(photo: Pixels, face: Face, square: Photo, edited: Plane) -> tuple[Pixels, tuple[int, int, int, int]]:
+def paste(
+    photo: Pixels, face: Face, square: Photo, edited: Plane, laid: Plane | None = None
+) -> tuple[Pixels, tuple[int, int, int, int]]:
     """The photo with the edited square in place of its own, and the box outside of which nothing changed.
 
     The correction edited - square travels, not the pixels: what an alignment blurs stays sharp. Alpha and 16 bits stay.
+    laid: where pixels travel all the same, (side, side, 1) from 0 to 1; no hair shines through what is behind it.
     """
     side = square.shape[0]
     correction: Plane = edited - square.astype(np.float32) / np.float32(255)
@@ -184,9 +188,14 @@ def paste(photo: Pixels, face: Face, square: Photo, edited: Plane) -> tuple[Pixe
         stop = min(start + 512, bottom)
         inverse = matrix.copy()
         inverse[:, 2] += matrix[:, 0] * left + matrix[:, 1] * start
-        band = cv2.warpAffine(correction, inverse, (right - left, stop - start), flags=kind | cv2.WARP_INVERSE_MAP)
+        size = right - left, stop - start
         part = result[start:stop, left:right, :3]
-        part[...] = np.clip(np.rint(part + band * peak), 0, peak).astype(photo.dtype)
+        made = part + cv2.warpAffine(correction, inverse, size, flags=kind | cv2.WARP_INVERSE_MAP) * peak
+        if laid is not None:
+            linear = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            over = cv2.warpAffine(laid, inverse, size, flags=linear)[..., None]
+            made += over * (cv2.warpAffine(edited, inverse, size, flags=linear) * peak - made)
+        part[...] = np.clip(np.rint(made), 0, peak).astype(photo.dtype)
     return result, (left, top, right, bottom)
 
 
