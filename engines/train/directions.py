@@ -268,6 +268,8 @@ def find(
             if best is not None and best[0].others <= ASIDE:
                 break
             tries = [one for one in way() if one[1][0] >= slider.first and (not methods or one[0] in methods)]
+            if not tries:
+                continue
             try:
                 method, layers, step = choose(slider, tried, tries)
                 figures = measure(slider, measured, method, layers, step)

@@ -63,9 +63,14 @@ def from_people(slider: Slider, seen: Portraits, mixed: dict[tuple[int, int], Mi
 
 
 def from_axes(slider: Slider, known: Callable[[], Axes], trial: Trial, halves: Tries) -> Tries:
-    """Directions to try, from what every kind of small move does, alone and half with each of `halves`."""
+    """Directions to try, from what every kind of small move does, alone and half with each of `halves`.
+
+    None for what only dlib reads: its answer to small moves was not measured.
+    """
     num_ws = trial.ws.shape[1]
     out: Tries = []
+    if slider.score.lstrip("-") in POSE:
+        return out
     for first in AXES_FROM:
         if slider.first <= first < num_ws:
             mixed = known().mixture(slider, lambda step: trial.effect(step, posed=False), first=first)
