@@ -52,21 +52,9 @@ def field(side: int, reach: float = 1.0) -> Plane:
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
 
 
-def compose(
-    square: Photo,
-    change: Change,
-    *,
-    head: Plane | None = None,
-    behind: Plane | None = None,
-    weight: Plane | None = None,
-) -> Plane:
-    """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
-
-    Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
-    the background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind`
-    says is behind it, for who asks often.  weight: (n, n), where the edit may show.
-    """
-    return composed(square, change, head=head, behind=behind, weight=weight)[0]
+def compose(square: Photo, change: Change, **masks: Plane | None) -> Plane:
+    """The edited face alone; see `composed`."""
+    return composed(square, change, **masks)[0]
 
 
 def composed(
@@ -77,7 +65,13 @@ def composed(
     behind: Plane | None = None,
     weight: Plane | None = None,
 ) -> tuple[Plane, Plane | None]:
-    """`compose`, and how much of each place (side, side, 1) is uncovered background that takes the photo's place."""
+    """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
+
+    Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
+    the background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind` says is behind
+    it, for who asks often.  weight: (n, n), where the edit may show.  Comes with how much of each place is uncovered
+    background that takes the photo's place, (side, side, 1), None without a head.
+    """
     side = square.shape[0]
     flow, apart = _motion(change)
     large = change.at(side)
