@@ -20,6 +20,7 @@ from engines.faces import ageing, backdrop, films, makeup, pasting, steadying, t
 from engines.faces.commands import parsed
 from engines.faces.inverting import importance
 from engines.faces.making import Edit, changed
+from engines.faces.sliders import Directions
 from engines.faces.values import Inverted
 
 NAMES = (
@@ -291,13 +292,15 @@ def test_a_smile_brings_no_colour_that_was_not_there() -> None:
     assert (drawn[4, 25, 0] > drawn[4, 25, 1]).all(), "hair is redder than green, as it was"
     dyed = green + np.float32(0.2)  # another slider lightens everything: that stays
     assert np.allclose(steadying.steadied(before, dyed, {"fringe": green}) - drawn, 0.2, atol=1e-4)
-    entries = [
+    entries = (
         {"name": "smile", "group": "Expression"},
         {"name": "yaw", "group": "Pose"},
         {"name": "fringe"},
         {"name": "age"},
-    ]
-    assert [steadying.kind(entry) for entry in entries] == ["expression", "pose", "fringe", None]
+    )
+    sliders = {"smile": 0.5, "yaw": 0.1, "fringe": 0.2, "age": 1.0}
+    kinds = steadying.by_kind(Directions(np.zeros((4, 1, 1), np.float32), entries), sliders)
+    assert kinds == {"expression": {"smile": 0.5}, "pose": {"yaw": 0.1}, "fringe": {"fringe": 0.2}}
 
 
 def test_no_hair_shines_through_what_is_laid_over_it() -> None:

@@ -14,7 +14,7 @@ from engines.core.faces import Photo
 _SIDE = 192
 _RIM = 0.045  # of the side: loose hair around the mask, and the light rim of a sharpened photo, are no background
 _REACH = 4  # pixels from which each pixel takes its colour
-_CALM = 1.5  # sigma of the blur along which Telea's streaks vanish, pixels
+_CALM = 1.5  # sigma of the blur under which Telea's streaks vanish, pixels
 
 
 def behind(square: Photo, head: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,13 +15,13 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import guard, matting, pasting, steadying
+from engines.faces import guard, matting, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
 from engines.faces.judging import judge_card
 from engines.faces.pasting import Change
-from engines.faces.steadying import steadied
+from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
 from engines.faces.workshop import Workshop
 from engines.super_resolution import SuperResolution
@@ -111,7 +111,7 @@ class Edit:
 
     after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
     head: where the head is in the aligned square, None where nobody looked yet.
-    alone: kind of slider (`steadying.kind`) -> the same with only its sliders.
+    alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
     """
 
     photo: Pixels
@@ -126,10 +126,10 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     """What the generator makes without and with the edit, steadied."""
     inverted = edit.inverted
     deltas = inverted.deltas if edit.deltas is None else edit.deltas
-    ways = [edit.after, *edit.alone.values()]
-    after, *alone = generator.pictures(np.stack([way(factor) for way in ways]), deltas)
+    ways = list(dict.fromkeys([edit.after, *edit.alone.values()]))
+    made = dict(zip(ways, generator.pictures(np.stack([way(factor) for way in ways]), deltas), strict=True))
     before = generator.picture(inverted)
-    return Change(before, steadied(before, after, dict(zip(edit.alone, alone, strict=True))))
+    return Change(before, steadied(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}))
 
 
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
@@ -182,16 +182,15 @@ def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
     """The edit that sliders describe."""
     directions = shop.directions(inverted.model)
-    kinds: dict[str, dict[str, float]] = {}
-    for name, value in sliders.items():
-        if (kind := steadying.kind(directions.entry(name))) is not None:
-            kinds.setdefault(kind, {})[name] = value
 
     def moved(some: Sliders) -> Callable[[float], NDArray[np.float32]]:
         shift = directions.shift(some)
         return lambda factor: inverted.ws + np.float32(factor) * shift
 
-    return Edit(photo, inverted, moved(sliders), alone={kind: moved(some) for kind, some in kinds.items()})
+    after = moved(sliders)
+    kinds = by_kind(directions, sliders).items()
+    alone = {kind: after if len(some) == len(sliders) else moved(some) for kind, some in kinds}
+    return Edit(photo, inverted, after, alone=alone)
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

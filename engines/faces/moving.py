@@ -17,6 +17,7 @@ from engines.faces.generator import Generator, to_frame
 from engines.faces.pasting import Change
 from engines.faces.people import latents, resized
 from engines.faces.sliders import Directions
+from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Inverted, Latents
 
 _BATCH = 8
@@ -70,10 +71,18 @@ def animated(
     deltas = who.deltas if isinstance(who, Inverted) else ()
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
-        codes = [who.ws + directions.shift(talking.at(curves, frame, base)) for frame in range(start, stop)]
-        for picture in generator.pictures(np.stack(codes), deltas):
+        wishes = [talking.at(curves, frame, base) for frame in range(start, stop)]
+        kinds = [{} if scene is None else by_kind(directions, wish) for wish in wishes]
+        codes = [
+            directions.shift(some)
+            for wish, alone in zip(wishes, kinds, strict=True)
+            for some in (wish, *alone.values())
+        ]
+        pictures = iter(generator.pictures(who.ws + np.stack(codes), deltas))
+        for alone in kinds:
             job.check()
-            yield labelled(resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture))
+            picture, parts = next(pictures), {kind: next(pictures) for kind in alone}
+            yield labelled(resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture, parts))
         job.report(stop / frames, "Filming", None)
 
 
@@ -94,9 +103,9 @@ class _Scene:
         self._head = matting.head(self._square)
         self._behind = backdrop.behind(self._square, self._head)
 
-    def frame(self, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The photo with the face as the generator shows it now."""
-        change = Change(self._before, picture)
+    def frame(self, picture: NDArray[np.float32], alone: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
+        """The photo with the face as the generator shows it now.  alone: see `steadied`."""
+        change = Change(self._before, steadied(self._before, picture, alone))
         edited, laid = pasting.composed(self._square, change, head=self._head, behind=self._behind)
         return np.asarray(pasting.paste(self._photo, self._face, self._square, edited, laid)[0], np.uint8)
 
