@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from engines.models import lama, migan
 from tests.conftest import ROOT
 
 CARD = read_card(ROOT / "assets" / "models" / "lama.toml")
+MIGAN = read_card(ROOT / "assets" / "models" / "migan.toml")
 TINY: dict[str, dict[str, Any]] = {
     "lama": {"width": 8, "blocks": 2, "far": 0.75},
     "migan": {"side": 64, "base": 512, "most": 24},
@@ -45,8 +47,20 @@ def build(name: str) -> nn.Module:
 
 
 def published(network: nn.Module) -> dict[str, Tensor]:
-    """The network's weights under names as in published files, with what wraps the generator there."""
-    return {f"generator.{key}": value for key, value in network.state_dict().items()}
+    """The network's weights as in published files: what wraps the generator there, and where MI-GAN's zeros go."""
+    state = {f"generator.{key}": value for key, value in network.state_dict().items()}
+    return state | {f"generator.{key}": value for key, value in grids(network).items()}
+
+
+def grids(network: nn.Module) -> dict[str, Tensor]:
+    """What MI-GAN's published files keep beside every filter that doubles a size, (1, 1, R, R)."""
+    corner = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    found = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, migan.Double):
+            side = int(re.findall(r"b(\d+)", name)[-1])
+            found[f"{name}.filter_const"] = corner.repeat(1, 1, side // 2, side // 2)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +107,35 @@ def test_the_card_counts_what_the_network_has() -> None:
     assert len(state) == 989 and sum(t.numel() * t.element_size() for t in state.values()) == CARD.bytes
 
 
+def test_migan_is_as_large_as_the_published_file() -> None:
+    """5.97 million parameters, as is told of it; with the grids, only what a zip writes around tensors is left."""
+    with torch.device("meta"):
+        network = migan.build(**MIGAN.options)
+    assert sum(p.numel() for p in network.parameters()) == MIGAN.parameters
+    tensors = [*network.state_dict().values(), *grids(network).values()]
+    left = MIGAN.bytes - sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    assert 100 * len(tensors) < left < 500 * len(tensors)
+
+
 def test_migan_has_the_published_shapes() -> None:
     with torch.device("meta"):
         shapes = {key: tuple(tensor.shape) for key, tensor in migan.build().state_dict().items()}
     assert shapes["encoder.b512.fromrgb.weight"] == (64, 4, 1, 1)
     assert shapes["encoder.b512.conv2.downsample.filter.weight"] == (64, 1, 4, 4)
     assert shapes["encoder.b4.conv2.conv2.weight"] == (512, 512, 1, 1)
-    assert shapes["synthesis.b8.conv1.upsample.insert_zeros.weight"] == (512, 1, 2, 2)
+    assert shapes["synthesis.b8.conv1.upsample.filter.weight"] == (512, 1, 4, 4)
     assert shapes["synthesis.b512.conv2.noise_const"] == (512, 512)
     assert shapes["synthesis.b512.torgb.weight"] == (3, 64, 1, 1) and shapes["synthesis.b4.torgb.bias"] == (3,)
+
+
+def test_older_files_of_migan_load_too() -> None:
+    """They keep the zeros as weights of a transposed convolution instead of grids."""
+    network = build("migan")
+    state = {key.replace("filter_const", "insert_zeros.weight"): value for key, value in published(network).items()}
+    fresh = migan.build(**TINY["migan"]).eval()
+    fresh.load_state_dict(state, strict=True)
+    with torch.inference_mode():
+        assert torch.equal(fresh(*network.probe()), network(*network.probe()))
 
 
 def test_migans_filters_resample_without_a_shift() -> None:

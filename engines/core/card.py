@@ -11,7 +11,7 @@ from typing import Any
 
 from engines.core.errors import CardError
 
-SOURCES = ("bundled", "package", "hub", "own")
+SOURCES = ("bundled", "package", "hub", "web", "own")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Source:
 
     bundled: beside the card.  own: beside the card, in the person's folder.
     package: inside the installed Python package `place`.  hub: Hugging Face repository `place` at commit `revision`.
+    web: the one file that the address `place` answers with.
     """
 
     kind: str
@@ -43,6 +44,11 @@ class Source:
     @property
     def bytes(self) -> int:
         return sum(file.bytes for file in self.files)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the files are downloaded at the first use."""
+        return self.kind in ("hub", "web")
 
     def file(self, role: str) -> WeightFile | None:
         """The file that plays this role, or None."""
@@ -140,6 +146,8 @@ def _check(card: ModelCard) -> None:
         raise ValueError("weights.files names no file with the role weights")
     if card.source.kind == "hub" and not re.fullmatch(r"[0-9a-f]{40}", card.source.revision):
         raise ValueError("a hub card pins a revision of 40 hexadecimal digits")
+    if card.source.kind == "web" and (len(card.source.files) != 1 or not card.source.place.startswith("https://")):
+        raise ValueError("a web card names one file and its https address")
     for file in card.source.files:
         if not re.fullmatch(r"[a-z_]+", file.role):
             raise ValueError(f'a file\'s role is a word in small letters, not "{file.role}"')

@@ -1,4 +1,4 @@
-"""Finds a card's weight files, fetches them from the hub where they are not here, checks and reads them.
+"""Finds a card's weight files, fetches them from where they are published if they are not here, checks and reads them.
 
 Nothing is ever unpickled into code: safetensors, ncnn, or `torch.load(weights_only=True)`.
 """
@@ -34,12 +34,14 @@ def locate(card: ModelCard, file: WeightFile, cache: Path) -> Path | None:
         spec = importlib.util.find_spec(source.place)  # finds the folder without running the package's code
         folders = (spec.submodule_search_locations or []) if spec else []
         return next((path for folder in folders if (path := Path(folder) / file.file).is_file()), None)
-    path = hub_path(source, file, cache)
+    path = kept_path(source, file, cache)
     return path if path.is_file() else None
 
 
-def hub_path(source: Source, file: WeightFile, cache: Path) -> Path:
-    """Where a hub file is kept once downloaded."""
+def kept_path(source: Source, file: WeightFile, cache: Path) -> Path:
+    """Where a file of the hub or the web is kept once downloaded."""
+    if source.kind == "web":
+        return cache / "web" / file.sha256 / file.file
     return cache / source.place.replace("/", "--") / source.revision / file.file
 
 
@@ -48,7 +50,7 @@ def obtain(card: ModelCard, file: WeightFile, cache: Path, job: Job | None = Non
     path = locate(card, file, cache)
     if path is not None:
         return path
-    if card.source.kind == "hub":
+    if card.source.remote:
         return _download(card, file, cache, take(job))
     if card.source.kind == "package":
         raise CardError(
@@ -58,22 +60,26 @@ def obtain(card: ModelCard, file: WeightFile, cache: Path, job: Job | None = Non
 
 
 def _download(card: ModelCard, file: WeightFile, cache: Path, job: Job) -> Path:
-    """Fetch one file from the hub with progress; what a broken-off attempt left is gone on with.
+    """Fetch one file with progress; what a broken-off attempt left is gone on with.
 
     Only a file whose hash fits its card gets its final name. HF_ENDPOINT names a mirror.
     """
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers, get_session  # type: ignore[attr-defined]
 
-    source, target = card.source, hub_path(card.source, file, cache)
+    source, target = card.source, kept_path(card.source, file, cache)
     partial = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
-    endpoint = os.environ.get("HF_ENDPOINT") or None
-    url = hf_hub_url(source.place, file.file, revision=source.revision, endpoint=endpoint)
+    if source.kind == "web":
+        url, known, mirror = source.place, {}, ""
+    else:
+        endpoint = os.environ.get("HF_ENDPOINT") or None
+        url = hf_hub_url(source.place, file.file, revision=source.revision, endpoint=endpoint)
+        known, mirror = build_hf_headers(), ", or set HF_ENDPOINT to a mirror"
     try:
         with partial.open("ab") as stream:
             have = stream.tell()
-            headers = build_hf_headers() | ({"Range": f"bytes={have}-"} if have else {})
+            headers = known | ({"Range": f"bytes={have}-"} if have else {})
             with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
                 response.raise_for_status()
                 if response.status_code == 200 and have:  # a server that cannot go on in the middle
@@ -86,12 +92,12 @@ def _download(card: ModelCard, file: WeightFile, cache: Path, job: Job) -> Path:
         raise
     except Exception as error:  # whatever the hub's client raises, the person can do the same things about it
         raise CardError(
-            f"{card.title} could not be downloaded from {source.place}. Check the network, or set HF_ENDPOINT to a "
-            "mirror; until then choose a model that is already here."
+            f"{card.title} could not be downloaded from {source.place}. Check the network{mirror}; "
+            "until then choose a model that is already here."
         ) from error
     if sha256(partial) != file.sha256:
         partial.unlink()
-        raise CardError(f"The download of {card.title} is not the file its card names. Try again, or use a mirror.")
+        raise CardError(f"The download of {card.title} is not the file its card names. Try again later.")
     os.replace(partial, target)
     return target
 

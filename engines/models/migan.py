@@ -7,6 +7,7 @@ files keep fixed resampling filters and noise as weights, so here they are that,
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,13 +50,13 @@ class Double(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.insert_zeros = nn.ConvTranspose2d(channels, channels, 2, 2, groups=channels, bias=False)
-        self.insert_zeros.weight.data = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]]).repeat(channels, 1, 1, 1)
         self.filter = _filter(channels, 4.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, 2H, 2W)."""
-        return self.filter(F.pad(self.insert_zeros(x), (2, 1, 2, 1)))
+        wide = x.new_zeros(*x.shape[:2], 2 * x.shape[2], 2 * x.shape[3])
+        wide[..., ::2, ::2] = x
+        return self.filter(F.pad(wide, (2, 1, 2, 1)))
 
 
 class Separable(nn.Module):
@@ -126,6 +127,7 @@ class MIGAN(Guest):
 
     def __init__(self, *, side: int = 512, base: int = 32768, most: int = 512) -> None:
         super().__init__()
+        self.register_load_state_dict_pre_hook(_without_grids)
         self.side = side
         sizes = [2**i for i in range(2, int(math.log2(side)) + 1)]  # 4, 8 … side
 
@@ -158,6 +160,12 @@ class MIGAN(Guest):
         for side in self.sizes:
             x, picture = self.synthesis.get_submodule(f"b{side}")(x, found[side], picture, grain)
         return F.interpolate(picture.float() / 2 + 0.5, size, mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def _without_grids(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    """Leaves out what published files keep of where zeros go: grids in newer ones, weights in older ones."""
+    for key in [key for key in state if key.endswith((".filter_const", ".insert_zeros.weight"))]:
+        del state[key]
 
 
 def build(*, side: int = 512, base: int = 32768, most: int = 512) -> MIGAN:

@@ -20,6 +20,7 @@ SOURCES = {
     "bundled": "comes with the studio",
     "package": "comes with the studio",
     "hub": "from Hugging Face",
+    "web": "from its makers",
     "own": "yours",
 }
 

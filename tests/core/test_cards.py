@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def test_every_card_tells_the_truth(path: Path, engines: Engines, tmp_path: Path
     assert card.licence.startswith(("BSD", "MIT", "Apache", "CC", "LicenseRef")), "SPDX"
     write_card(card, tmp_path / path.name)
     assert replace(read_card(tmp_path / path.name), folder=card.folder) == card
-    if card.source.kind == "hub":
+    if card.source.remote:
         assert not engines.catalogue.is_local(card)
         return
     files = engines.catalogue.files(card)
@@ -47,7 +48,7 @@ def test_every_card_tells_the_truth(path: Path, engines: Engines, tmp_path: Path
     assert sum(tensor.numel() for tensor in weights.read(card, files).values()) == card.parameters
 
 
-@pytest.mark.parametrize("path", [path for path in CARDS if 'source = "hub"' not in path.read_text()], ids=str)
+@pytest.mark.parametrize("path", [path for path in CARDS if not read_card(path).source.remote], ids=str)
 def test_every_local_network_runs_at_its_scale(path: Path, engines: Engines) -> None:
     card = read_card(path)
     if card.engine != SuperResolution.name:
@@ -202,7 +203,7 @@ class Hub(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         self.log.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
-        name = self.path.rsplit("/", 1)[-1]
+        name = self.path.rsplit("/", 1)[-1].split("?")[0]
         data = self.files.get(name)
         if data is None or "/resolve/" not in self.path:
             self.send_response(404)
@@ -319,6 +320,32 @@ def test_a_wrong_file_is_thrown_away_and_an_unreachable_hub_says_what_to_do(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(CardError, match="Check the network, or set HF_ENDPOINT"):
         weights.obtain(card, card.source.files[0], tmp_path / "b")
+
+
+def test_a_file_of_the_web_comes_from_its_address(
+    tmp_path: Path, hub: tuple[dict[str, bytes], list[str]], compact: dict[str, torch.Tensor]
+) -> None:
+    files, log = hub
+    file = hub_card(files, compact).source.files[0]
+    address = f"{os.environ['HF_ENDPOINT']}/resolve/here/{file.file}?id=7"
+    card = replace(hub_card(files, compact), source=Source("web", (file,), place=address))
+    assert card.source.remote and weights.locate(card, file, tmp_path) is None
+    path = weights.obtain(card, file, tmp_path)
+    assert path.read_bytes() == files[file.file] and path.name == file.file
+    assert [line.split()[1] for line in log] == ["/resolve/here/net.safetensors?id=7"]
+    assert weights.obtain(card, file, tmp_path) == path and len(log) == 1
+    other = replace(card, source=Source("web", (replace(file, sha256="0" * 64),), place=address))
+    with pytest.raises(CardError, match="is not the file its card names"):
+        weights.obtain(other, other.source.files[0], tmp_path)
+
+
+@pytest.mark.parametrize("place", ["http://example.org/net.pth", "someone/some-model", ""])
+def test_a_web_card_names_an_https_address(tmp_path: Path, place: str, compact: dict[str, torch.Tensor]) -> None:
+    files: dict[str, bytes] = {}
+    source = Source("web", hub_card(files, compact).source.files[:1], place=place)
+    write_card(replace(hub_card(files, compact), source=source), tmp_path / "from-hub.toml")
+    with pytest.raises(CardError, match="https address"):
+        read_card(tmp_path / "from-hub.toml")
 
 
 def test_engines_are_found_by_looking() -> None:
