@@ -85,16 +85,41 @@ def measure(slider: Slider, trial: Trial, method: str, layers: tuple[int, int], 
         ends[side] = _end(trial, step, side, start[:, wanted], wanted, sign, posed, slider)
     low, high = ends[-1.0], ends[1.0]
     for _ in range(5):  # the ends were found in wide steps; a finer look may ask for less
-        points = [low * part / STEPS for part in range(STEPS, 0, -1)] + [0.0]
-        points += [high * part / STEPS for part in range(1, STEPS + 1)]
-        path = [trial.read(trial.images(point * step), posed=posed) for point in points]
-        along = sign * torch.stack([values[:, wanted] for values in path])  # (points, N)
-        rises = (along.diff(dim=0) > -slider.slip).all(0) | along.isnan().any(0)
-        if float(rises.float().mean()) >= MONOTONE:
+        path, rises = walk(slider, trial, step, low, high)
+        if rises >= MONOTONE:
             break
         low, high = 0.8 * low, 0.8 * high
     if high - low < 0.5:
         return None
+    return told(slider, trial, method, layers, step, low, high, path, rises)
+
+
+def walk(slider: Slider, trial: Trial, step: Tensor, low: float, high: float) -> tuple[list[Tensor], float]:
+    """Scores at STEPS points on each side from low to high, and the part of the faces on which its own always rises."""
+    sign = -1.0 if slider.score.startswith("-") else 1.0
+    wanted = trial.people.names.index(slider.score.lstrip("-"))
+    points = [low * part / STEPS for part in range(STEPS, 0, -1)] if low else []
+    points += [0.0, *(high * part / STEPS for part in range(1, STEPS + 1))]
+    path = [trial.read(trial.images(point * step), posed=slider.score in POSE) for point in points]
+    along = sign * torch.stack([values[:, wanted] for values in path])  # (points, N)
+    rises = (along.diff(dim=0) > -slider.slip).all(0) | along.isnan().any(0)
+    return path, float(rises.float().mean())
+
+
+def told(
+    slider: Slider,
+    trial: Trial,
+    method: str,
+    layers: tuple[int, int],
+    step: Tensor,
+    low: float,
+    high: float,
+    path: Sequence[Tensor],
+    rises: float,
+) -> Found:
+    """The figures of a direction whose range is known. path, rises: of `walk`. StudioError if it never shows."""
+    names = trial.people.names
+    wanted = names.index(slider.score.lstrip("-"))
     identity = [trial.identity(trial.images(point * step)) for point in (low, high)]
     moved = (path[-1] - path[0]).nanmean(0)
     own = float(moved[wanted].abs())
@@ -111,7 +136,7 @@ def measure(slider: Slider, trial: Trial, method: str, layers: tuple[int, int], 
         attribute=slider.score,
         low=round(low, 3),
         high=round(high, 3),
-        monotone=round(float(rises.float().mean()), 3),
+        monotone=round(rises, 3),
         identity=round(max(identity), 3),
         others=round(held[worst], 3),
         moves_most=worst,

@@ -1,0 +1,230 @@
+"""Lessons by rule, and the recipe that teaches them to a generator."""
+
+import numpy as np
+import pytest
+import torch
+
+from engines.core.errors import DatasetError
+from engines.models.face_attributes import FaceAttributes
+from engines.models.style_generator import StyleGenerator
+from engines.train import lessons, taught
+from engines.train.data import Pictures
+from engines.train.loop import choose_machine
+from engines.train.recipes.teach import Lessons, Options, Pupil, Teach, people, unused_steps
+from engines.train.responses import Census, Scores, Trial
+from engines.train.runs import RunFolder, Snapshot
+from engines.train.sliders import POSE, Found
+from tests.train import tiny
+
+EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
+STAGES = (*tiny.STAGES, *tiny.STAGES, *tiny.STAGES, *tiny.STAGES)
+
+
+# The lessons
+
+
+def test_glasses_sit_around_the_eyes() -> None:
+    colour, cover = lessons.glasses(EYES, 0.0, 128)
+    assert colour.shape == (128, 128, 3) and cover.shape == (128, 128)
+    assert cover.min() >= 0 and cover.max() <= 1 and colour.min() >= 0 and colour.max() <= 1
+    for x, y in EYES.astype(int):
+        assert cover[y, x] < 0.3, "one sees through the glass"
+        column = cover[y - 14 : y + 16, x]
+        assert (column[:12] > 0.7).any() and (column[16:] > 0.7).any(), "a rim above and below each eye"
+    assert cover[59, 64] < 0.3 < 0.7 < cover[54:60, 64].max(), "a bridge over the nose"
+    assert np.allclose(cover, cover[:, ::-1], atol=0.2), "the same on both sides but for the light"
+    assert cover[:40].max() < 0.01 and cover[90:].max() < 0.01 and colour[cover > 0.9].mean() < 0.3
+
+
+def test_glasses_turn_with_the_head_and_lie_with_the_eyes() -> None:
+    _, straight = lessons.glasses(EYES, 0.0, 128)
+    _, turned = lessons.glasses(EYES, 0.3, 128)
+    assert turned[:, :32].sum() > 1.5 * straight[:, :32].sum(), "the arm of the near side is seen at length"
+    _, moved = lessons.glasses(EYES + np.array([0, 10]), 0.0, 128)
+    assert np.allclose(moved[10:], straight[:-10], atol=0.02)
+    _, small = lessons.glasses(EYES / 2, 0.0, 64)
+    assert abs(small.mean() - straight.mean()) < 0.02 * straight.max()
+
+
+def person(light: float) -> np.ndarray:
+    """A head with hair of this light before a grey wall."""
+    y, x = (np.mgrid[0:128, 0:128] + 0.5) / 128
+    face = np.full((128, 128, 3), 0.55, np.float32)
+    head = np.hypot((x - 0.5) / 0.34, (y - 0.5) / 0.42) < 1
+    skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265) < 1
+    face[head] = np.array([1.0, 0.8, 0.6]) * light
+    face[skin] = (0.8, 0.6, 0.5)
+    return face
+
+
+def test_grey_hair_is_grey_and_nothing_else_changes() -> None:
+    face = person(0.3)
+    grey = lessons.grey_hair(face, person(0.1), person(0.8))
+    assert grey.dtype == np.float32 and grey.min() >= 0 and grey.max() <= 1
+    hair = grey[14:24, 56:72].reshape(-1, 3)
+    assert np.ptp(hair.mean(0)) < 0.03 and 0.45 < hair.mean() < 0.75
+    assert np.array_equal(grey[60:90, 44:84], face[60:90, 44:84]), "skin"
+    assert np.abs(grey[:, :8] - face[:, :8]).max() < 0.02, "wall"
+    assert np.allclose(lessons.grey_hair(face, face, face), face), "nothing differs: nothing is hair"
+
+
+# The recipe
+
+
+def lesson_book(count: int = 14) -> Lessons:
+    rng = torch.Generator().manual_seed(3)
+    plain = tiny.pictures(count)
+    cover = torch.zeros(count, 1, 16, 16, dtype=torch.uint8)
+    cover[:, :, 5:8] = 255
+    return Lessons(torch.randn(count, 9, 12, generator=rng), plain, 255 - plain, torch.full_like(plain, 20), cover)
+
+
+def trainee(seed: int = 0) -> Teach:
+    torch.manual_seed(5)
+    generator = StyleGenerator(tiny.GENERATOR)
+    options = Options(batch=4, lr=3e-3, step_lr=1e-2, looked_at=(0, 1), unseen=4)
+    pictures = Pictures(torch.zeros(0, 3, 16, 16, dtype=torch.uint8), ())
+    return Teach(
+        generator, tiny.backbone(), lesson_book(), pictures, options, choose_machine("cpu", "float32", seed=seed)
+    )
+
+
+def test_what_is_wanted() -> None:
+    book = lesson_book(2)
+    plain = book.wanted(torch.zeros(2, 2))
+    grey = book.wanted(torch.tensor([[0.0, 1.0]] * 2))
+    both = book.wanted(torch.tensor([[1.0, 1.0]] * 2))
+    half = book.wanted(torch.tensor([[0.5, 0.0]] * 2))
+    assert torch.allclose(grey, -plain, atol=0.01)
+    assert torch.allclose(both[:, :, 5:8], torch.tensor(20 / 127.5 - 1), atol=0.01) and torch.equal(
+        both[:, :, 9], grey[:, :, 9]
+    )
+    assert torch.allclose(half[:, :, 6], (plain[:, :, 6] + 20 / 127.5 - 1) / 2, atol=0.01)
+
+
+def test_steps_begin_where_nobody_is() -> None:
+    rng = torch.Generator().manual_seed(0)
+    ws = torch.randn(200, 9, 12, generator=rng) * torch.tensor([0.01, 0.01, *[1.0] * 10])
+    steps = unused_steps(ws, 2)
+    assert steps.shape == (2, 9, 12) and float(steps[..., 2:].abs().max()) < 0.05
+    assert abs(float((steps[0, 0] * steps[1, 0]).sum())) < 1e-4
+    assert float(steps[0, 0].norm()) == pytest.approx(0.7 * float((ws - ws.mean((0, 1))).norm(dim=2).mean()), rel=1e-3)
+
+
+def test_it_learns_a_fixed_batch_and_leaves_the_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = trainee()
+    before = {name: value.clone() for name, value in trained.net.state_dict().items()}
+    batch = trained._batch()
+    monkeypatch.setattr(trained, "_batch", lambda: batch)
+    first = trained.step()
+    for _ in range(60):
+        last = trained.step()
+    assert float(last["pixels"]) < 0.8 * float(first["pixels"])
+    after = trained.net.state_dict()
+    moved = {name for name in after if not torch.equal(after[name], before[name])}
+    assert "steps" in moved and "G.const" in moved
+    assert not any("mapping" in name or "noise_strength" in name for name in moved)
+
+
+def test_going_on_equals_no_interruption() -> None:
+    first, second, through = trainee(), trainee(seed=3), trainee()
+    first.step()
+    second.load_state({part: {n: t.clone() for n, t in tensors.items()} for part, tensors in first.state().items()})
+    second.step()
+    through.step()
+    through.step()
+    mine, theirs = second.state(), through.state()
+    assert all(torch.equal(mine[part][name], theirs[part][name]) for part in mine for name in mine[part])
+
+
+def test_a_third_sees_none_and_a_third_all() -> None:
+    trained = trainee()
+    drawn = torch.cat([trained._batch()[1] for _ in range(200)]).flatten()
+    assert float((drawn == 0).float().mean()) == pytest.approx(1 / 3, abs=0.05)
+    assert float((drawn == 1).float().mean()) == pytest.approx(1 / 3, abs=0.05)
+    assert float(drawn.min()) >= 0 and float(drawn.max()) <= 1
+
+
+def test_measures_sheet_card_and_result() -> None:
+    trained = trainee()
+    figures = trained.measure()
+    assert set(figures) == {"psnr_plain", "psnr_glasses", "psnr_hair_grey"} and all(v > 0 for v in figures.values())
+    assert trained.sample().size[1] % 6 == 0
+    card = trained.card()
+    assert card.id == "faces-16" and card.architecture == "style_generator" and card.options["w_dim"] == 12
+    StyleGenerator(tiny.GENERATOR).load_state_dict({k: v.float() for k, v in trained.result().items()}, strict=True)
+
+
+def test_people_are_moved_by_what_is_known() -> None:
+    generator = StyleGenerator(tiny.GENERATOR)
+    shape = generator.options
+
+    def encoder(images: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(images), shape.num_ws, shape.w_dim)
+
+    pictures = Pictures(tiny.pictures(6), tuple(f"p/{i}" for i in range(6)))
+    found = Found("smile", "", "", "", "", "Smiling", -1.0, 2.0, 1.0, 0.1, 0.1, "age", 1.0, (0, 9), "w")
+    step = torch.zeros(shape.num_ws, shape.w_dim)
+    still = people(generator, encoder, pictures, ([found], [step]), count=40, seed=0)
+    assert still.shape == (40, shape.num_ws, shape.w_dim)
+    assert int((still == 0).all((1, 2)).sum()) == 20, "half of them are the encoder's"
+    step[:, 0] = 1.0
+    ahead = people(generator, encoder, pictures, ([found], [step]), count=40, seed=0) - still
+    assert float(ahead[..., 1:].abs().max()) == 0 and 1 <= int((ahead[:, 0, 0] != 0).sum()) <= 15
+    assert float(ahead.min()) >= -1 and float(ahead.max()) <= 2
+
+
+# What was taught, measured
+
+
+def test_steps_come_out_of_a_run(tmp_path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.open()
+    with pytest.raises(DatasetError, match="no run of the recipe teach"):
+        taught.steps_of(run)
+    trained = trainee()
+    run.write_snapshot(Snapshot(12, 1.0, trained.state()))
+    assert torch.equal(taught.steps_of(run), trained.ema.steps.detach())
+
+
+def test_a_lesson_is_measured_from_none_of_it_to_all(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    torch.manual_seed(2)
+    reader = FaceAttributes(("Eyeglasses", "Gray_Hair", "No_Beard"))
+
+    class Told(Scores):
+        """Eyeglasses are the light of a picture, grey hair its red; the rest is nothing."""
+
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            values = torch.zeros(len(images), len(self.names))
+            values[:, 0], values[:, 1] = images.mean((1, 2, 3)), images[:, 0].mean((1, 2))
+            return values
+
+    class Plain(StyleGenerator):
+        def synthesis(self, ws, **_):
+            return ws[:, 0, :3, None, None].expand(-1, 3, 16, 16)
+
+    scores = Told(reader)
+    names = (*scores.names, *POSE)
+    monkeypatch.setattr(taught, "SLIDERS", [s for s in taught.SLIDERS if s.name in lessons.NAMES])
+    monkeypatch.setattr("engines.train.directions.HELD", ("Eyeglasses", "Gray_Hair"))
+    monkeypatch.setattr(Trial, "identity", lambda self, images: 0.25)
+    people_read = Census(
+        torch.zeros(50, 12), torch.randn(50, len(names), generator=torch.Generator().manual_seed(1)), names
+    )
+    trial = Trial(Plain(tiny.GENERATOR), scores, people_read, count=6, seed=1)
+    steps = torch.zeros(2, 9, 12)
+    steps[0, :, :3], steps[1, :, 0] = 2.0, 5.0
+    with torch.no_grad():
+        glasses, grey = taught.figures(trial, steps, tmp_path / "strips")
+    assert (glasses.low, glasses.high, glasses.monotone, glasses.method) == (0.0, 1.0, 1.0, "taught")
+    assert glasses.change == pytest.approx(2.0, abs=0.05) and glasses.identity == 0.25
+    assert grey.change == pytest.approx(5.0, abs=0.1) and grey.moves_most == "Eyeglasses"
+    assert {path.name for path in (tmp_path / "strips").iterdir()} == {"glasses.png", "hair_grey.png"}
+
+
+def test_noise_and_mapping_of_a_pupil_rest() -> None:
+    pupil = Pupil(StyleGenerator(tiny.GENERATOR), torch.zeros(2, 9, 12))
+    resting = {name for name, parameter in pupil.named_parameters() if not parameter.requires_grad}
+    assert resting and all("mapping" in name or "noise_strength" in name for name in resting)
+    ws = torch.randn(3, 9, 12, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(pupil(ws, torch.ones(3, 2)), pupil.G.synthesis(ws))
