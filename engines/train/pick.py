@@ -1,39 +1,25 @@
 """Part of an archive of faces, so that rare things are less rare in a training: python -m engines.train.pick ZIP …
 
 Every picture on which the face reader finds one of the wanted attributes is taken, and a share of all others beside
-them, so that what is wanted is not the only thing the part has in common. The members are copied as they are; or, with
---plain, with the background blurred away, because a small generator that has to draw stages and streets puts dark
-patches of them beside every head.
+them, so that what is wanted is not the only thing the part has in common. The members are copied as they are.
 """
 
 import argparse
 import hashlib
-import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from engines.core.errors import DatasetError
-from engines.core.faces import Photo
-from engines.faces import matting
 from engines.models.face_attributes import FaceAttributes
 from engines.train.data import Pictures, load_pictures, to_signed
 from engines.train.recipes.encoder import load_module
 from engines.train.responses import Scores
 
 SEEN_AT = 128
-_CALM, _EDGE, _RIM = (
-    24 / 128,
-    1.2 / 128,
-    5 / 128,
-)  # parts of the side: sigma of a background's and of an edge's blur; rim
-_QUALITY = 95
 
 
 def pick(pictures: Pictures, scores: Scores, wanted: Mapping[str, float], *, others: int) -> list[str]:
@@ -55,38 +41,12 @@ def pick(pictures: Pictures, scores: Scores, wanted: Mapping[str, float], *, oth
     return sorted(chosen | set(rest[:others]))
 
 
-def write_part(archive: Path, names: Sequence[str], out: Path, *, plain: bool = False) -> None:
-    """A zip of these members of the archive (names as `load_pictures` gives them).
-
-    Their bytes are unchanged; or WebP of the same pixels before a `plain_background`.
-    """
+def write_part(archive: Path, names: Sequence[str], out: Path) -> None:
+    """A zip of these members of the archive (names as `load_pictures` gives them), their bytes unchanged."""
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w") as target:
         for name in names:
             member = name.split("/", 1)[1]
-            data = source.read(member)
-            if plain:
-                with Image.open(io.BytesIO(data)) as picture:
-                    square = np.asarray(picture.convert("RGB"), np.uint8)
-                kept = io.BytesIO()
-                Image.fromarray(plain_background(square)).save(kept, "WEBP", quality=_QUALITY)
-                data = kept.getvalue()
-            target.writestr(member, data)
-
-
-def plain_background(square: Photo) -> Photo:
-    """An aligned square, uint8 (S, S, 3), with nothing but the light and the colours of its background left of that."""
-    side = square.shape[0]
-    rim = np.ones((max(1, round(side * _RIM)),) * 2, np.uint8)
-    head = cv2.resize(matting.head(square), (side, side), interpolation=cv2.INTER_NEAREST)
-    closed = cv2.morphologyEx(head, cv2.MORPH_CLOSE, rim)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8))
-    head = (parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.float32)
-    around = cv2.erode(1 - head, rim)
-    picture = square.astype(np.float32)
-    weight = cv2.GaussianBlur(around, (0, 0), side * _CALM)[..., None]
-    calm = cv2.GaussianBlur(picture * around[..., None], (0, 0), side * _CALM) / np.maximum(weight, 1e-3)
-    edge = cv2.GaussianBlur(head, (0, 0), side * _EDGE)[..., None]
-    return np.asarray((picture * edge + calm * (1 - edge)).clip(0, 255), np.uint8)
+            target.writestr(member, source.read(member))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reader", type=Path, required=True, help="card of the face reader (recipe attributes)")
     parser.add_argument("--want", nargs="+", required=True, metavar="NAME=P", help="attribute and least probability")
     parser.add_argument("--others", type=int, default=0, help="pictures taken besides")
-    parser.add_argument("--plain", action="store_true", help="blur what is behind the heads")
     parser.add_argument("--out", type=Path, required=True, help="zip to write")
     given = parser.parse_args(arguments)
     try:
@@ -106,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scores = Scores(load_module(given.reader, FaceAttributes))
     try:
         names = pick(load_pictures([given.archive], resolution=SEEN_AT), scores, wanted, others=given.others)
-        write_part(given.archive, names, given.out, plain=given.plain)
+        write_part(given.archive, names, given.out)
     except DatasetError as error:
         parser.error(str(error))
     print(f"{len(names)} pictures in {given.out}")

@@ -1,12 +1,9 @@
 """Part of an archive, chosen by what a reader finds in its pictures."""
 
-import io
 import zipfile
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from engines.core.errors import DatasetError
 from engines.train import pick
@@ -62,27 +59,3 @@ def test_the_command_line_copies_members_as_they_are(archive, tmp_path, monkeypa
     with pytest.raises(SystemExit):
         pick.main([*command[:-4], "Red", *command[-2:]])
     assert "NAME=P" in capsys.readouterr().err
-
-
-def test_a_plain_background_keeps_the_head_and_the_light_behind_it():
-    y, x = np.mgrid[0:128, 0:128]
-    head = np.hypot((x - 64) / 40, (y - 66) / 52) < 1
-    square = np.full((128, 128, 3), (40, 60, 160), np.uint8)
-    square[(x + y) % 16 < 8] = (80, 100, 200)  # broad stripes
-    square[head] = (210, 160, 130)
-    plain = pick.plain_background(square)
-    assert plain.shape == square.shape and plain.dtype == np.uint8
-    assert np.abs(plain[40:90, 44:84].astype(int) - square[40:90, 44:84]).max() <= 1
-    corner = plain[:20, :12].astype(float)
-    assert corner.std((0, 1)).max() < 2 and square[:20, :12].std((0, 1)).max() > 15
-    assert np.allclose(corner.mean((0, 1)), (60, 80, 180), atol=6)
-
-
-def test_the_command_line_writes_plain_members(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(pick, "load_module", lambda card, kind: None)
-    monkeypatch.setattr(pick, "Scores", lambda reader: Red())
-    monkeypatch.setattr(pick, "plain_background", lambda square: 255 - square)
-    out = tmp_path / "part.zip"
-    assert pick.main([str(archive), "--reader", "card.toml", "--want", "Red=0.5", "--plain", "--out", str(out)]) == 0
-    with zipfile.ZipFile(out) as part, Image.open(io.BytesIO(part.read("a.png"))) as picture:
-        assert picture.getpixel((8, 8)) == pytest.approx((5, 255, 255), abs=4)
