@@ -25,7 +25,7 @@ from engines.faces.values import Inverted
 
 NAMES = (
     *("smile", "mouth_open", "eyes", "age", "masculine", "glasses", "beard", "hair_dark", "hair_blond", "hair_grey"),
-    *("fringe", "makeup", "yaw", "pitch", "exposure", "warmth"),
+    *("fringe", "makeup", "yaw", "pitch", "exposure", "warmth", "eyes_shut"),
 )
 ENTRIES = [{"name": name, "low": -2.0, "high": 2.0, "years_per_unit": 15.0} for name in NAMES]
 
@@ -41,7 +41,8 @@ ENTRIES = [{"name": name, "low": -2.0, "high": 2.0, "years_per_unit": 15.0} for 
             {"smile": 1, "age": 1, "masculine": -1, "hair_grey": 1, "glasses": 1},
         ),
         ("a serious man without a beard", {"smile": -1, "masculine": 1, "beard": -1}),
-        ("not smiling, eyes closed", {"smile": -1, "eyes": -1}),
+        ("not smiling, eyes closed", {"smile": -1, "eyes_shut": 1}),
+        ("a tired man", {"eyes": -1, "masculine": 1}),
         ("young girl, blond hair with a fringe", {"age": -1, "masculine": -1, "hair_blond": 1, "fringe": 1}),
         ("grandfather looking left in warm light", {"age": 1, "masculine": 1, "yaw": -1, "warmth": 1}),
         ("woman in her fifties, no glasses", {"masculine": -1, "age": 1, "glasses": -1}),
@@ -175,7 +176,9 @@ def test_presets_move_and_repeat(preset: str) -> None:
     curves = talking.curves(NAMES, frames=120, fps=24, sound=None, preset=preset, seed=3)
     again = talking.curves(NAMES, frames=120, fps=24, sound=None, preset=preset, seed=3)
     assert all(np.array_equal(curves[name], again[name]) for name in curves)
-    assert curves["eyes"].min() < -0.8 and np.ptp(curves["yaw"]) > 0.05
+    assert curves["eyes_shut"].max() > 0.8 and "eyes" not in curves and np.ptp(curves["yaw"]) > 0.05
+    older = talking.curves(["eyes"], frames=120, fps=24, sound=None, preset=preset, seed=3)
+    assert np.array_equal(older["eyes"], -curves["eyes_shut"]), "a model that cannot shut them narrows them"
     assert set(talking.curves(["yaw"], frames=5, fps=24, sound=None, preset=preset)) == {"yaw"}
 
 

@@ -24,7 +24,8 @@ def curves(
         raise OptionError(f'There is no preset "{preset}". Choose one of: {", ".join(PRESETS)}.')
     rng = np.random.default_rng(seed)
     time = np.arange(frames) / fps
-    made: dict[str, Curve] = {"eyes": -blinks(time, rng, every=1.6 if preset == "blink" else 3.4)}
+    shut = blinks(time, rng, every=1.6 if preset == "blink" else 3.4)
+    made: dict[str, Curve] = {"eyes_shut": shut} if "eyes_shut" in names else {"eyes": -shut}
     sway = 0.9 if preset == "look around" else 0.22
     made["yaw"] = sway * _drift(time, rng, 0.17 if preset == "look around" else 0.28)
     made["pitch"] = 0.5 * sway * _drift(time, rng, 0.23)

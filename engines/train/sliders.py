@@ -44,6 +44,7 @@ SLIDERS = (
     Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling", ("Mouth_Slightly_Open", "Narrow_Eyes")),
     Slider("mouth_open", "Mouth", "Expression", "closed", "open", "Mouth_Slightly_Open", ("Smiling",), 0.1, 0.1),
     Slider("eyes", "Eyes", "Expression", "narrow", "wide open", "-Narrow_Eyes"),
+    Slider("eyes_shut", "Eyes shut", "Expression", "open", "shut", "Narrow_Eyes"),
     Slider("age", "Age", "Person", "younger", "older", "age", ("Gray_Hair", "Heavy_Makeup")),
     Slider("masculine", "Feminine to masculine", "Person", "feminine", "masculine", "Male", ("beard", "Heavy_Makeup")),
     Slider("glasses", "Glasses", "Person", "none", "glasses", "Eyeglasses"),

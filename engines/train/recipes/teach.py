@@ -1,6 +1,6 @@
-"""Teaches a trained face generator sliders that its data hardly shows: glasses and grey hair.
+"""Teaches a trained face generator sliders that its data hardly shows: glasses, grey hair, shut eyes, beards.
 
-Directions can only be found for what a generator draws. So its own faces are given glasses and grey hair by rule
+Directions can only be found for what a generator draws. So its own faces are given glasses and the rest by rule
 (lessons.py), and a copy of it learns, together with one new step in W+ for each lesson, to draw the changed face from
 the moved latents and the old face from the old ones. That is StyleGAN distillation (Viazovetskyi et al. 2020) put back
 into the generator itself: its mapping stays, so encoder and directions found before go on meaning what they meant.
@@ -31,7 +31,7 @@ from engines.train.metrics import frechet_distance, lite2_features, psnr
 from engines.train.recipes.encoder import ASSETS, load_module
 from engines.train.sliders import Found, read
 
-HELP = "sliders for glasses and grey hair, taught to a trained face generator"
+HELP = "sliders for glasses, grey hair, shut eyes and a beard, taught to a trained face generator"
 DATA = ("faces_synthetic_256.zip",)
 DARK, FAIR = ("hair_dark", 1.0), ("hair_blond", 0.8)  # sliders, and how much of their range shows where hair is
 
@@ -52,7 +52,7 @@ class Options:
     encoder: str = str(ASSETS / "faces-128-encoder.toml")
     reader: str = str(ASSETS / "face-attributes.toml")
     directions: str = str(ASSETS / "faces-128-directions.safetensors")
-    people: int = 3000
+    people: int = 2500
     unseen: int = 100
     hold_out: int = 400
     batch: int = 12
@@ -69,15 +69,14 @@ class Options:
 class Lessons:
     """Faces and what should become of them.
 
-    ws: (N, num_ws, w_dim). plain, grey: uint8 (N, 3, R, R). glasses: their colour, uint8 (N, 3, R, R), and how much
-    they cover, uint8 (N, 1, R, R).
+    ws: (N, num_ws, w_dim). plain: uint8 (N, 3, R, R). changed: the same after each lesson but glasses, uint8
+    (N, lessons - 1, 3, R, R). glasses: their colour and how much they cover, uint8 (N, 4, R, R).
     """
 
     ws: Tensor
     plain: Tensor
-    grey: Tensor
+    changed: Tensor
     glasses: Tensor
-    cover: Tensor
 
     def __len__(self) -> int:
         return len(self.ws)
@@ -87,11 +86,12 @@ class Lessons:
         return Lessons(*(tensor[chosen] for tensor in vars(self).values()))
 
     def wanted(self, amounts: Tensor) -> Tensor:
-        """The faces with so much of each lesson, amounts (N, 2) in [0, 1] -> (N, 3, R, R) in [-1, 1]."""
-        glasses, grey = amounts[:, :, None, None, None].unbind(1)
+        """The faces with so much of each lesson, amounts (N, lessons) in [0, 1] -> (N, 3, R, R) in [-1, 1]."""
         plain = to_signed(self.plain)
-        hair = plain + grey * (to_signed(self.grey) - plain)
-        worn: Tensor = hair + glasses * (self.cover.float() / 255) * (to_signed(self.glasses) - hair)
+        change = to_signed(self.changed.flatten(0, 1)).reshape(self.changed.shape) - plain[:, None]
+        bare = plain + torch.einsum("nk,nkchw->nchw", amounts[:, 1:], change)
+        cover = amounts[:, 0, None, None, None] * (self.glasses[:, 3:].float() / 255)
+        worn: Tensor = bare + cover * (to_signed(self.glasses[:, :3]) - bare)
         return worn
 
 
@@ -159,26 +159,34 @@ def lay_out(teacher: StyleGenerator, ws: Tensor, known: tuple[Sequence[Found], S
     """What should become of these people; those in whom dlib sees no face are left out."""
     shift = {found.name: found.high * step for found, step in zip(*known, strict=True)}
     moves = [torch.zeros_like(ws[0]), DARK[1] * shift[DARK[0]], FAIR[1] * shift[FAIR[0]]]
-    kept: list[tuple[Tensor, ...]] = []
+    rng = np.random.default_rng(0)
+    kept: list[tuple[Tensor, Tensor]] = []
     for part in torch.split(ws, 20):
         plain, dark, fair = (np.moveaxis(to_unit(teacher, part + move), 1, 3) for move in moves)
         for index, face in enumerate(plain):
             found = detect(np.ascontiguousarray((face * 255).round(), np.uint8), smallest=60, rotated=False)
             if not found:
                 continue
-            grey = lessons.grey_hair(face, dark[index], fair[index])
-            colour, cover = lessons.glasses(np.array(found[0].eyes), found[0].yaw, face.shape[0])
-            planes = (face, grey, colour, cover[..., None])
-            kept.append((part[index], *(torch.from_numpy((p * 255).round().astype(np.uint8)) for p in planes)))
+            eyes, nose, turn, side = np.array(found[0].eyes), np.array(found[0].nose), found[0].yaw, face.shape[0]
+            planes = (
+                face,
+                lessons.grey_hair(face, dark[index], fair[index]),
+                lessons.shut_eyes(face, eyes, turn),
+                lessons.beard(face, eyes, nose, turn, lessons.strands_of(side, rng)),
+                np.dstack(lessons.glasses(eyes, turn, side)),
+            )
+            book = np.concatenate(planes, 2).clip(0, 1)  # (R, R, 3 a picture, 4 of the glasses)
+            kept.append((part[index], torch.from_numpy((book * 255).round().astype(np.uint8)).permute(2, 0, 1)))
     if len(kept) < 2:
         raise DatasetError("The generator draws no faces that could be changed. Name another card.")
-    latents, *pictures = (torch.stack(column) for column in zip(*kept, strict=True))
-    return Lessons(latents, *(planes.permute(0, 3, 1, 2).contiguous() for planes in pictures))
+    latents, books = (torch.stack(column) for column in zip(*kept, strict=True))
+    changed = books[:, 3:-4].reshape(len(books), len(lessons.NAMES) - 1, 3, *books.shape[2:])
+    return Lessons(latents, books[:, :3].contiguous(), changed, books[:, -4:].contiguous())
 
 
 def to_unit(teacher: StyleGenerator, ws: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """The pictures of ws, float32 (N, 3, R, R) in [0, 1]."""
-    return np.asarray(teacher.synthesis(ws).clamp(-1, 1).cpu().numpy() / 2 + 0.5, np.float32)
+    return np.asarray(teacher.synthesis(ws).float().clamp(-1, 1).cpu().numpy() / 2 + 0.5, np.float32)
 
 
 def unused_steps(ws: Tensor, count: int, *, size: float = 0.7) -> Tensor:
@@ -245,13 +253,13 @@ class Teach(Averaged[Pupil]):
         return {"pixels": pixels.detach(), "features": features.detach()}
 
     def _batch(self) -> tuple[Lessons, Tensor]:
-        """Some faces, and how much of each lesson they are to show: a third none, a third all, a third something."""
+        """Some faces, and how much of each lesson they are to show: half none, a quarter all, a quarter something."""
         batch, device = self.options.batch, self.machine.device
         chosen = torch.randint(len(self.faces), (batch,), generator=self.rng, device=device)
         shape = (batch, len(lessons.NAMES))
         drawn = torch.rand(shape, generator=self.rng, device=device)
         kind = torch.rand(shape, generator=self.rng, device=device)
-        amounts = torch.where(kind < 1 / 3, 0.0, torch.where(kind < 2 / 3, 1.0, drawn))
+        amounts = torch.where(kind < 0.5, 0.0, torch.where(kind < 0.75, 1.0, drawn))
         return self.faces.part(chosen), amounts
 
     # What the loop asks for
@@ -311,11 +319,11 @@ class Teach(Averaged[Pupil]):
             id=f"faces-{shape.resolution}",
             engine="face_editing",
             title=f"Faces {shape.resolution}",
-            about="Makes faces of people who do not exist, and was taught glasses and grey hair.",
+            about="Makes faces of people who do not exist, and was taught glasses, grey hair, shut eyes and beards.",
             architecture="style_generator",
             source=Source("own", ()),
             licence="LicenseRef-research-only",
-            trained_on="pictures of its owner, and faces of its own with glasses and grey hair drawn by rule",
+            trained_on="pictures of its owner, and faces of its own on which glasses and the rest were drawn by rule",
             input_range=(-1.0, 1.0),
             options=asdict(shape),
         )
