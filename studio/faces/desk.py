@@ -49,7 +49,7 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("Grey hair", "grey hair"),
     ("Glasses", "glasses"),
     ("Evening look", "makeup, warm light"),
-    ("Beard", "stubble"),
+    ("Beard", "beard"),
 )
 
 Asked = Mapping[str, Any]

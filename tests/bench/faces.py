@@ -42,6 +42,7 @@ MEANT = {
     "smile": ("Smiling", 1),
     "mouth_open": ("Mouth_Slightly_Open", 1),
     "eyes": ("Narrow_Eyes", -1),
+    "eyes_shut": ("Narrow_Eyes", 1),
     "masculine": ("Male", 1),
     "glasses": ("Eyeglasses", 1),
     "beard": ("No_Beard", -1),
