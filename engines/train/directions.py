@@ -91,7 +91,10 @@ def measure(slider: Slider, trial: Trial, method: str, layers: tuple[int, int], 
         low, high = 0.8 * low, 0.8 * high
     if high - low < 0.5:
         return None
-    return told(slider, trial, method, layers, step, low, high, path, rises)
+    found = told(slider, trial, method, layers, step, low, high, path, rises)
+    if found.present < PRESENT:
+        raise StudioError(f"{slider.label} never shows: the generator does not know it.")
+    return found
 
 
 def walk(slider: Slider, trial: Trial, step: Tensor, low: float, high: float) -> tuple[list[Tensor], float]:
@@ -117,7 +120,7 @@ def told(
     path: Sequence[Tensor],
     rises: float,
 ) -> Found:
-    """The figures of a direction whose range is known. path, rises: of `walk`. StudioError if it never shows."""
+    """The figures of a direction whose range is known. path, rises: of `walk`."""
     names = trial.people.names
     wanted = names.index(slider.score.lstrip("-"))
     identity = [trial.identity(trial.images(point * step)) for point in (low, high)]
@@ -128,8 +131,6 @@ def told(
     worst = max(held, key=lambda name: held[name])
     change = own * float(trial.people.spread[wanted])
     present = shown(slider, path[-1][:, wanted] * trial.people.spread[wanted])
-    if present < PRESENT:
-        raise StudioError(f"{slider.label} never shows: the generator does not know it.")
     years = change / (high - low) if slider.score == "age" else 0.0
     return Found(
         **{key: getattr(slider, key) for key in ("name", "label", "group", "low_word", "high_word")},
