@@ -48,7 +48,7 @@ SLIDERS = (
     Slider("age", "Age", "Person", "younger", "older", "age", ("Gray_Hair", "Heavy_Makeup")),
     Slider("masculine", "Feminine to masculine", "Person", "feminine", "masculine", "Male", ("beard", "Heavy_Makeup")),
     Slider("glasses", "Glasses", "Person", "none", "glasses", "Eyeglasses"),
-    Slider("beard", "Beard", "Person", "shaven", "bearded", "beard", ("exposure",)),
+    Slider("beard", "Beard", "Person", "shaven", "bearded", "beard", ("exposure", "warmth")),
     Slider("hair_dark", "Dark hair", "Hair", "lighter", "black", "Black_Hair", ("Blond_Hair", "Gray_Hair")),
     Slider("hair_blond", "Blond hair", "Hair", "darker", "blond", "Blond_Hair", ("Black_Hair", "exposure")),
     Slider("hair_grey", "Grey hair", "Hair", "coloured", "grey", "Gray_Hair", ("Black_Hair", "Blond_Hair")),
