@@ -30,6 +30,16 @@ NAMES = (
 ENTRIES = [{"name": name, "low": -2.0, "high": 2.0, "years_per_unit": 15.0} for name in NAMES]
 
 
+# sliders
+
+
+def test_a_slider_that_only_adds_begins_at_nothing() -> None:
+    entries = ({"name": "smile", "low": -2.0, "high": 1.0}, {"name": "glasses", "low": 0.0, "high": 1.2})
+    directions = Directions(np.ones((2, 3, 4), np.float32), entries)
+    assert [slider.least for slider in directions.sliders] == [-1.0, 0.0]
+    assert not directions.shift({"glasses": -1.0}).any() and directions.shift({"glasses": 1.0}).max() == np.float32(1.2)
+
+
 # words
 
 

@@ -45,6 +45,7 @@ class Directions:
                 low_word=str(entry.get("low_word") or "less"),
                 high_word=str(entry.get("high_word") or "more"),
                 identity=float(entry.get("identity") or 0.0),
+                least=-1.0 if float(entry["low"]) < 0 else 0.0,
             )
             for entry in self.entries
         )

@@ -21,7 +21,7 @@ class Slider:
 
     name: as in links and on the command line.  label: for people.  group: Expression, Age, Hair …  low_word, high_word:
     what -1 and 1 look like, "serious" and "smiling".  identity: how far the full slider moves the identity descriptor,
-    measured as a median over faces; 0 if it was not measured.
+    measured as a median over faces; 0 if it was not measured.  least: where it begins, -1, or 0 if it only adds.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Slider:
     low_word: str
     high_word: str
     identity: float = 0.0
+    least: float = -1.0
 
 
 @dataclass(frozen=True)
