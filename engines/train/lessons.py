@@ -18,6 +18,23 @@ _LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _FRAME, _SHINE, _GLASS = (0.10, 0.085, 0.08), (0.42, 0.40, 0.39), (0.86, 0.91, 0.95)  # colours, RGB
 
 
+class _Frame:
+    """A face's own directions: along its eyes (2, 2) and down, and their distance as the unit."""
+
+    def __init__(self, eyes: NDArray[np.float64]) -> None:
+        across = eyes[1] - eyes[0]
+        self.unit, self.middle = float(np.hypot(*across)), eyes.mean(0)
+        self.along = across / self.unit
+        self.down = np.array([-self.along[1], self.along[0]])
+
+    def places(self, origin: NDArray[np.float64], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far along and how far down from there each pixel of a square lies, two (side, side)."""
+        y, x = np.mgrid[0:side, 0:side] + 0.5
+        x, y = x - origin[0], y - origin[1]
+        along, down = self.along / self.unit, self.down / self.unit
+        return x * along[0] + y * along[1], x * down[0] + y * down[1]
+
+
 def glasses(eyes: NDArray[np.float64], turn: float, side: int) -> tuple[Plane, Plane]:
     """Dark spectacles for eyes (2, 2) at (x, y) pixels: colour (S, S, 3), and how much it covers, (S, S) in [0, 1].
 
@@ -25,15 +42,9 @@ def glasses(eyes: NDArray[np.float64], turn: float, side: int) -> tuple[Plane, P
     those of a common frame: lenses 50 mm wide, a bridge of 18, 62 mm between the eyes.
     """
     size = side * _FINE
-    left, right = eyes * _FINE
-    across = right - left
-    unit = float(np.hypot(*across))  # the distance of the eyes
-    along = across / unit
-    down = np.array([-along[1], along[0]])
-    middle = (left + right) / 2
-    y, x = np.mgrid[0:size, 0:size] + 0.5
-    u = ((x - middle[0]) * along[0] + (y - middle[1]) * along[1]) / unit  # (size, size), eyes at -0.5 and 0.5
-    v = ((x - middle[0]) * down[0] + (y - middle[1]) * down[1]) / unit
+    face = _Frame(eyes * _FINE)
+    unit = face.unit
+    u, v = face.places(face.middle, size)  # the eyes at -0.5 and 0.5
     rim = 0.029
     lens, frame = np.zeros((size, size), bool), np.zeros((size, size), bool)
     for sign in (-1, 1):
@@ -106,19 +117,12 @@ def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
 
     eyes, turn: as for `glasses`.
     """
-    side = face.shape[0]
-    left, right = eyes
-    across = right - left
-    unit = float(np.hypot(*across))
-    along = across / unit
-    down = np.array([-along[1], along[0]])
-    y, x = np.mgrid[0:side, 0:side].astype(np.float64) + 0.5
+    side, frame = face.shape[0], _Frame(eyes)
     out = (face * 255).round().clip(0, 255).astype(np.uint8)
     hidden, lashes = np.zeros((side, side), bool), np.zeros((side, side), np.float32)
-    for sign, eye in ((-1, left), (1, right)):
-        reach = 0.26 * min(max(1 - 0.5 * turn * sign, 0.75), 1.1)
-        u = ((x - eye[0]) * along[0] + (y - eye[1]) * along[1]) / unit / reach  # the eye's corners at -1 and 1
-        v = ((x - eye[0]) * down[0] + (y - eye[1]) * down[1]) / unit
+    for sign, eye in zip((-1, 1), eyes, strict=True):
+        u, v = frame.places(eye, side)
+        u = u / (0.26 * min(max(1 - 0.5 * turn * sign, 0.75), 1.1))  # the eye's corners at -1 and 1
         hidden |= (np.abs(u) < 1) & (np.abs(v - 0.005) < 0.135 * np.sqrt(np.clip(1 - u * u, 0, 1)) + 0.015)
         lower = 0.055 * np.clip(1 - u * u, 0, 1) + 0.035
         line = np.exp(-(((v - lower) / 0.026) ** 2)) * np.clip((1.02 - np.abs(u)) / 0.15, 0, 1)
@@ -134,17 +138,9 @@ def beard(face: Plane, eyes: NDArray[np.float64], nose: NDArray[np.float64], tur
 
     eyes, turn: as for `glasses`; nose: its base, (x, y). strands: noise (S, S) that the beard's hair follows.
     """
-    side = face.shape[0]
-    left, right = eyes
-    across = right - left
-    unit = float(np.hypot(*across))
-    along = across / unit
-    down = np.array([-along[1], along[0]])
-    middle = (left + right) / 2
-    y, x = np.mgrid[0:side, 0:side] + 0.5
-    u = ((x - middle[0]) * along[0] + (y - middle[1]) * along[1]) / unit
-    v = ((x - middle[0]) * down[0] + (y - middle[1]) * down[1]) / unit
-    length = float((nose - middle) @ down) / unit / 0.65  # a head that looks up or down is seen shortened
+    side, frame = face.shape[0], _Frame(eyes)
+    u, v = frame.places(frame.middle, side)
+    length = float((nose - frame.middle) @ frame.down) / frame.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
     jaw = np.hypot(u / 1.0, (v - 0.60) / 0.93)
