@@ -32,7 +32,7 @@ _PHRASES: dict[str, dict[str, float]] = {
     "woman|female|feminine|lady|mother|girl|she|grandmother|grandma": {"masculine": -0.7},
     "glasses|spectacles|eyeglasses|wearing glasses": {"glasses": 0.8},
     "beard|bearded|full beard": {"beard": 0.8},
-    "stubble|unshaven|goatee|moustache|mustache": {"beard": 0.4},
+    "stubble|unshaven|goatee|moustache|mustache": {"beard": 0.5},
     "clean-shaven|clean shaven|shaved|beardless": {"beard": -0.7},
     "black hair|dark hair|dark-haired|brunette|brown hair": {"hair_dark": 0.7},
     "blond|blonde|blond hair|blonde hair|fair hair|fair-haired|golden hair|light hair": {"hair_blond": 0.8},

@@ -48,6 +48,7 @@ MONOTONE = 0.9  # part of the faces on which the score has to rise all the way
 PRESENT = 0.1  # part of the faces on which an attribute has to show at the high end, or the generator does not know it
 REACH = 4.0  # no range goes further than this many standard deviations of the score
 ASIDE = 0.5  # of a slider's own move, what another score may move before the next way is tried
+FINDABLE = [slider for slider in SLIDERS if not slider.taught]
 STEPS = 4  # points on each side of the middle at which a range is tried
 
 
@@ -225,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             faces=given.faces,
             say=say,
             strips=given.strips,
-            sliders=[slider for slider in SLIDERS if not given.only or slider.name in given.only],
+            sliders=[slider for slider in FINDABLE if not given.only or slider.name in given.only],
             stored=given.census,
             methods=given.methods or (),
             keep=lambda found, steps: write(given.out, *merged(before, found, steps)),
@@ -247,7 +248,7 @@ def find(
     say: Callable[[str], None],
     seen: Portraits | None = None,
     strips: Path | None = None,
-    sliders: Sequence[Slider] = SLIDERS,
+    sliders: Sequence[Slider] = FINDABLE,
     stored: Path | None = None,
     methods: Sequence[str] = (),
     keep: Callable[[Sequence[Found], Sequence[Tensor]], None] = lambda found, steps: None,

@@ -18,7 +18,7 @@ _LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _FRAME, _SHINE, _GLASS = (0.10, 0.085, 0.08), (0.42, 0.40, 0.39), (0.86, 0.91, 0.95)  # colours, RGB
 
 
-class _Frame:
+class _Axes:
     """A face's own directions: along its eyes (2, 2) and down, and their distance as the unit."""
 
     def __init__(self, eyes: NDArray[np.float64]) -> None:
@@ -42,9 +42,9 @@ def glasses(eyes: NDArray[np.float64], turn: float, side: int) -> tuple[Plane, P
     those of a common frame: lenses 50 mm wide, a bridge of 18, 62 mm between the eyes.
     """
     size = side * _FINE
-    face = _Frame(eyes * _FINE)
-    unit = face.unit
-    u, v = face.places(face.middle, size)  # the eyes at -0.5 and 0.5
+    axes = _Axes(eyes * _FINE)
+    unit = axes.unit
+    u, v = axes.places(axes.middle, size)  # the eyes at -0.5 and 0.5
     rim = 0.029
     lens, frame = np.zeros((size, size), bool), np.zeros((size, size), bool)
     for sign in (-1, 1):
@@ -100,8 +100,8 @@ def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
     middle = float((fair * hair).sum() / max(float(hair.sum()), 1e-6))
     strands = (own + 0.06) / (mean(own, side / 40) + 0.06)
     light = (0.60 + 0.8 * (fair - middle)) * np.clip(strands, 0.7, 1.15)
-    grey = np.clip(light, 0, 1)[..., None] * np.array([0.985, 1.0, 1.01], np.float32)
-    return np.asarray(face + hair[..., None] * (grey.clip(0, 1) - face), np.float32)
+    grey = (light[..., None] * np.array([0.985, 1.0, 1.01], np.float32)).clip(0, 1)
+    return np.asarray(face + hair[..., None] * (grey - face), np.float32)
 
 
 def _skin(side: int) -> Plane:
@@ -117,11 +117,11 @@ def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
 
     eyes, turn: as for `glasses`.
     """
-    side, frame = face.shape[0], _Frame(eyes)
+    side, axes = face.shape[0], _Axes(eyes)
     out = (face * 255).round().clip(0, 255).astype(np.uint8)
     hidden, lashes = np.zeros((side, side), bool), np.zeros((side, side), np.float32)
     for sign, eye in zip((-1, 1), eyes, strict=True):
-        u, v = frame.places(eye, side)
+        u, v = axes.places(eye, side)
         u = u / (0.26 * min(max(1 - 0.5 * turn * sign, 0.75), 1.1))  # the eye's corners at -1 and 1
         hidden |= (np.abs(u) < 1) & (np.abs(v - 0.005) < 0.135 * np.sqrt(np.clip(1 - u * u, 0, 1)) + 0.015)
         lower = 0.055 * np.clip(1 - u * u, 0, 1) + 0.035
@@ -138,12 +138,12 @@ def beard(face: Plane, eyes: NDArray[np.float64], nose: NDArray[np.float64], tur
 
     eyes, turn: as for `glasses`; nose: its base, (x, y). strands: noise (S, S) that the beard's hair follows.
     """
-    side, frame = face.shape[0], _Frame(eyes)
-    u, v = frame.places(frame.middle, side)
-    length = float((nose - frame.middle) @ frame.down) / frame.unit / 0.65  # a head that nods is seen shortened
+    side, axes = face.shape[0], _Axes(eyes)
+    u, v = axes.places(axes.middle, side)
+    length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
-    jaw = np.hypot(u / 1.0, (v - 0.60) / 0.93)
+    jaw = np.hypot(u, (v - 0.60) / 0.93)
     top = 1.0 - 0.75 * np.clip(np.abs(u) / 0.95, 0, 1.2) ** 3  # from the sideburns down over the cheeks
     top = np.where(np.abs(u) < 0.44, 0.71 + 0.20 * np.abs(u / 0.44) ** 2, top)  # and up to the moustache
     inside = np.clip((1.0 - jaw) / 0.06, 0, 1) * np.clip((v - top) / 0.07, 0, 1)
@@ -152,9 +152,8 @@ def beard(face: Plane, eyes: NDArray[np.float64], nose: NDArray[np.float64], tur
     red = face[..., 0] - face[..., 1]
     cheek = float(np.median(red[(np.abs(u) < 0.7) & (v > 0.35) & (v < 0.6)]))
     mouth = (np.abs(u) < 0.5) & (v > 0.85) & (v < 1.3)
-    hollow = (
-        (red - cheek > 0.06) | (face @ _LIGHT < 0.16) | (face.min(2) > 0.62)
-    ) & mouth  # lips, what is between, teeth
+    lips_or_teeth = (red - cheek > 0.06) | (face @ _LIGHT < 0.16) | (face.min(2) > 0.62)
+    hollow = lips_or_teeth & mouth
     inside *= 1 - cv2.GaussianBlur(hollow.astype(np.float32), (0, 0), side / 110)
     hair = face[round(0.10 * side) : round(0.17 * side), round(0.42 * side) : round(0.58 * side)].mean((0, 1))
     colour = np.clip(0.75 * hair, 0.06, 0.34)

@@ -38,12 +38,13 @@ def load_generator(card_path: Path) -> StyleGenerator:
 
 @torch.no_grad()
 def generate(net: StyleGenerator, count: int, *, seed: int, truncation_psi: float = 1.0) -> Tensor:
-    """Pictures from normal z, with per-layer noise, uint8 (count, 3, R, R); the same for the same seed, in float32."""
-    rng = torch.Generator().manual_seed(seed)
+    """Pictures from normal z, with per-layer noise, uint8 (count, 3, R, R); the same for the same seed."""
+    device = net.const.device
+    rng = torch.Generator(device).manual_seed(seed)
     chunks = []
     for start in range(0, count, 40):
-        z = torch.randn(min(40, count - start), net.options.z_dim, generator=rng)
-        chunks.append(to_bytes(net(z, truncation_psi=truncation_psi, noise=rng)))
+        z = torch.randn(min(40, count - start), net.options.z_dim, generator=rng, device=device)
+        chunks.append(to_bytes(net(z, truncation_psi=truncation_psi, noise=rng)).cpu())
     return torch.cat(chunks)
 
 

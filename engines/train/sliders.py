@@ -23,7 +23,7 @@ class Slider:
     still agreed and the picture no longer did: a head that turns uncovers a background that nobody has seen.
     along: scores that mixtures of axes hold at a part of this one's move, not at 0. To the reader nobody is more made
     up and not more feminine; with sex held at 0 the mixture cuts the hair off. first: layers before it stay as they
-    are, those that make head and hair.
+    are, those that make head and hair. taught: never looked for, since the score only resembles what is meant.
     """
 
     name: str
@@ -38,13 +38,14 @@ class Slider:
     most: float = 4.0
     along: tuple[tuple[str, float], ...] = ()
     first: int = 0
+    taught: bool = False
 
 
 SLIDERS = (
     Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling", ("Mouth_Slightly_Open", "Narrow_Eyes")),
     Slider("mouth_open", "Mouth", "Expression", "closed", "open", "Mouth_Slightly_Open", ("Smiling",), 0.1, 0.1),
     Slider("eyes", "Eyes", "Expression", "narrow", "wide open", "-Narrow_Eyes"),
-    Slider("eyes_shut", "Eyes shut", "Expression", "open", "shut", "Narrow_Eyes"),
+    Slider("eyes_shut", "Eyes shut", "Expression", "open", "shut", "Narrow_Eyes", taught=True),
     Slider("age", "Age", "Person", "younger", "older", "age", ("Gray_Hair", "Heavy_Makeup")),
     Slider("masculine", "Feminine to masculine", "Person", "feminine", "masculine", "Male", ("beard", "Heavy_Makeup")),
     Slider("glasses", "Glasses", "Person", "none", "glasses", "Eyeglasses"),

@@ -49,7 +49,7 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("Grey hair", "grey hair"),
     ("Glasses", "glasses"),
     ("Evening look", "makeup, warm light"),
-    ("Beard", "beard"),
+    ("Beard", "stubble"),
 )
 
 Asked = Mapping[str, Any]

@@ -27,6 +27,7 @@ from engines.train.backbones import to_channels_last
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
 from engines.train.ema import averaged_copy, ema_beta, update_ema
 from engines.train.loop import Machine
+from engines.train.measure import generate
 from engines.train.metrics import frechet_distance, lite2_features, psnr
 from engines.train.recipes.encoder import ASSETS, load_module
 from engines.train.sliders import Found, read
@@ -121,8 +122,9 @@ def build(data: Sequence[Path], options: Options, machine: Machine) -> "Teach":
         raise DatasetError("There is nothing to train on. Name at least one zip archive of aligned faces.")
     pictures = load_pictures(list(data), resolution=teacher.options.resolution)
     training, held_out = pictures.split(options.hold_out, prefix=f"{Path(data[0]).stem}/")
-    ws = people(teacher, encoder, training, read(Path(options.directions)), count=options.people, seed=machine.seed)
-    faces = lay_out(teacher, ws, read(Path(options.directions)))
+    known = read(Path(options.directions))
+    ws = people(teacher, encoder, training, known, count=options.people, seed=machine.seed)
+    faces = lay_out(teacher, ws, known)
     trunk = getattr(reader, "trunk", None)
     assert isinstance(trunk, EfficientNetLite)
     return Teach(teacher, trunk, faces, held_out, options, machine)
@@ -286,15 +288,10 @@ class Teach(Averaged[Pupil]):
         }
         if len(self.held_out) < 2:
             return values
-        rng = torch.Generator(self.machine.device).manual_seed(2)
-        made = []
-        with torch.no_grad(), self.machine.autocast():
-            for start in range(0, len(self.held_out), 40):
-                size = min(40, len(self.held_out) - start)
-                z = torch.randn(size, self.ema.G.options.z_dim, generator=rng, device=self.machine.device)
-                made.append(to_bytes(self.ema.G(z, noise=rng)).cpu())
+        with self.machine.autocast():
+            made = generate(self.ema.G, len(self.held_out), seed=2)
         real = lite2_features(self.held_out.images, device=self.machine.device)
-        values["frechet_lite2"] = frechet_distance(lite2_features(torch.cat(made), device=self.machine.device), real)
+        values["frechet_lite2"] = frechet_distance(lite2_features(made, device=self.machine.device), real)
         return values
 
     def sample(self) -> Image.Image:
