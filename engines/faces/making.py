@@ -15,7 +15,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import guard, matting, pasting
+from engines.faces import drawing, guard, matting, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
@@ -112,6 +112,7 @@ class Edit:
     after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
     head: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
+    drawn: what is drawn over it at the photo's own size.
     """
 
     photo: Pixels
@@ -120,6 +121,7 @@ class Edit:
     deltas: tuple[NDArray[np.float16], ...] | None = None
     head: NDArray[np.float32] | None = None
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
+    drawn: drawing.Drawing | None = None
 
 
 def changed(generator: Generator, edit: Edit, factor: float) -> Change:
@@ -135,7 +137,18 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
     """The photo's face and the edited one, aligned, at a side that is quick to compare."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
-    return square, to_frame(pasting.compose(square, changed(generator, edit, factor), head=edit.head))
+    edited = pasting.compose(square, changed(generator, edit, factor), head=edit.head)
+    return square, to_frame(with_drawing(generator, edit, factor, edited))
+
+
+def with_drawing(generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The edited square with what is drawn over it."""
+    if edit.drawn is None:
+        return edited
+    inverted = edit.inverted
+    ws = edit.drawn.latents(edit.after(factor), factor)
+    pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas) if len(ws) else ws
+    return edit.drawn.over(edited, pictures, inverted.face, factor)
 
 
 def finish(
@@ -165,6 +178,7 @@ def finish(
         change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
     job.report(0.8, "Putting it into the photo")
     edited, laid = pasting.composed(square, change, head=edit.head)
+    edited = with_drawing(generator, edit, kept, edited)
     pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     result = to_frame(edited)
     distance = faces.identity_distance(square, result)
@@ -182,6 +196,7 @@ def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
     """The edit that sliders describe."""
     directions = shop.directions(inverted.model)
+    sliders, drawn = drawing.taken_out(directions, sliders)
 
     def moved(some: Sliders) -> Callable[[float], NDArray[np.float32]]:
         shift = directions.shift(some)
@@ -190,7 +205,7 @@ def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Slid
     after = moved(sliders)
     kinds = by_kind(directions, sliders).items()
     alone = {kind: after if len(some) == len(sliders) else moved(some) for kind, some in kinds}
-    return Edit(photo, inverted, after, alone=alone)
+    return Edit(photo, inverted, after, alone=alone, drawn=drawn)
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

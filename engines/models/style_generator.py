@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 GAIN = math.sqrt(2.0)  # keeps the variance through a leaky ReLU of slope 0.2, nearly
+GRAIN = 0.85  # how strong noise is where it is not drawn anew: a little less leaves no specks beside hair
 _FIRST_TUNED = 3  # the level, 4x4 being 0, from which a single person's tuning may change weights
 
 
@@ -109,14 +110,21 @@ class ModulatedConv(nn.Module):
 
 
 class Level(nn.Module):
-    """One resolution: enlarge, one or two modulated convolutions with noise, and this level's RGB."""
+    """One resolution: enlarge, one or two modulated convolutions with noise, and this level's RGB.
 
-    def __init__(self, in_channels: int, out_channels: int, *, w_dim: int, first: bool) -> None:
+    grain: what is added as noise where none is drawn, always the same, (convs, 1, size, size); no part of the weights.
+    """
+
+    grain: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, *, w_dim: int, first: bool, size: int) -> None:
         super().__init__()
         self.first = first
         widths = [(in_channels, out_channels)] + ([] if first else [(out_channels, out_channels)])
         self.convs = nn.ModuleList(ModulatedConv(i, o, kernel=3, w_dim=w_dim) for i, o in widths)
         self.noise_strength = nn.Parameter(torch.zeros(len(widths)))
+        grain = GRAIN * torch.randn(len(widths), 1, size, size, generator=torch.Generator().manual_seed(size))
+        self.register_buffer("grain", grain, persistent=False)
         self.rgb = ModulatedConv(out_channels, 3, kernel=1, w_dim=w_dim, demodulate=False)
         self.rgb.weight.data.mul_(0.2)
 
@@ -137,9 +145,10 @@ class Level(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # (N, in, 2H, 2W)
         for index, conv in enumerate(self.convs):
             x = conv(x, ws[:, index], gain=1.0 if self.first else GAIN, delta=deltas[index])  # (N, out, 2H, 2W)
+            grain = self.grain[index]
             if noise is not None:
                 grain = torch.randn(x.shape[0], 1, *x.shape[2:], generator=noise, device=x.device)
-                x = torch.addcmul(x, grain.to(x.dtype), self.noise_strength[index].to(x.dtype))
+            x = torch.addcmul(x, grain.to(x.dtype), self.noise_strength[index].to(x.dtype))
             x = F.leaky_relu(x, 0.2)
         rgb = self.rgb(x, ws[:, -1], gain=GAIN, delta=deltas[len(self.convs)]).float()  # (N, 3, 2H, 2W)
         if image is None:
@@ -162,7 +171,7 @@ class StyleGenerator(nn.Module):
         nn.init.normal_(self.input.weight, 0.0, 1 / math.sqrt(options.w_dim))
         pairs = zip((channels[0], *channels), channels, strict=False)
         self.levels = nn.ModuleList(
-            Level(i, o, w_dim=options.w_dim, first=index == 0) for index, (i, o) in enumerate(pairs)
+            Level(i, o, w_dim=options.w_dim, first=index == 0, size=4 * 2**index) for index, (i, o) in enumerate(pairs)
         )
 
     def centre(self, like: Tensor) -> Tensor:
@@ -198,22 +207,40 @@ class StyleGenerator(nn.Module):
     ) -> Tensor:
         """ws (N, num_ws, w_dim), or one w for all layers (N, w_dim) -> (N, 3, resolution, resolution).
 
-        noise: where the per-layer noise is drawn from; None leaves it out, so that the same ws give the same picture.
+        noise: where the per-layer noise is drawn from; None adds each level's own grain (the constant noise of
+        StyleGAN2), so that the same ws give the same picture; without any, hair and skin are painted, not photographed.
         deltas: for each level, what is added to its weights (see `Level`); None adds nothing.
         """
         if ws.dim() == 2:
             ws = ws[:, None].expand(-1, self.options.num_ws, -1)  # (N, num_ws, w_dim)
-        x = self.const + self.input(ws[:, 0]).unflatten(1, self.const.shape[1:])  # (N, C, 4, 4)
-        x = x.to(self.const.dtype).contiguous(memory_format=torch.channels_last)
-        image: Tensor | None = None
-        start = 1
-        for index, level in enumerate(self.levels):
-            stop = start + len(level.convs) + 1
-            extra = {} if deltas is None else {"deltas": deltas[index]}
-            x, image = level(x, image, ws[:, start:stop], noise=noise, **extra)
-            start = stop
-        assert image is not None  # there is always a 4x4 level
+        _, image = self.climb(self.foot(ws), None, ws, range(len(self.levels)), noise=noise, deltas=deltas)
         return image
+
+    def foot(self, ws: Tensor) -> Tensor:
+        """ws (N, num_ws, w_dim) -> what the first level starts from, (N, C, 4, 4)."""
+        x = self.const + self.input(ws[:, 0]).unflatten(1, self.const.shape[1:])
+        return x.to(self.const.dtype).contiguous(memory_format=torch.channels_last)
+
+    def climb(
+        self,
+        x: Tensor,
+        image: Tensor | None,
+        ws: Tensor,
+        levels: range,
+        *,
+        noise: torch.Generator | None = None,
+        deltas: Sequence[Sequence[Tensor | None]] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Some levels on the way from `foot` to the picture, for whoever trains the upper ones alone.
+
+        x (N, C, H, W) and image (N, 3, H, W), None before the first level -> the same two after these levels.
+        """
+        for index in levels:
+            ways = ws[:, 3 * index : 3 * index + 3] if index else ws[:, 1:3]  # the first w is the foot's
+            extra = {} if deltas is None else {"deltas": deltas[index]}
+            x, image = self.levels[index](x, image, ways, noise=noise, **extra)
+        assert image is not None  # there is always a level
+        return x, image
 
     def forward(self, z: Tensor, *, truncation_psi: float = 1.0, noise: torch.Generator | None = None) -> Tensor:
         """z (N, z_dim) -> (N, 3, resolution, resolution) in about [-1, 1]."""

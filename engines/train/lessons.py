@@ -10,71 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.faces import matting
+from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
 NAMES = ("glasses", "hair_grey", "eyes_shut", "beard")  # the first lies over all others
-_FINE = 4  # times the size at which glasses are drawn
 _LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_FRAME, _SHINE, _GLASS = (0.10, 0.085, 0.08), (0.42, 0.40, 0.39), (0.86, 0.91, 0.95)  # colours, RGB
-
-
-class _Axes:
-    """A face's own directions: along its eyes (2, 2) and down, and their distance as the unit."""
-
-    def __init__(self, eyes: NDArray[np.float64]) -> None:
-        across = eyes[1] - eyes[0]
-        self.unit, self.middle = float(np.hypot(*across)), eyes.mean(0)
-        self.along = across / self.unit
-        self.down = np.array([-self.along[1], self.along[0]])
-
-    def places(self, origin: NDArray[np.float64], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far along and how far down from there each pixel of a square lies, two (side, side)."""
-        y, x = np.mgrid[0:side, 0:side] + 0.5
-        x, y = x - origin[0], y - origin[1]
-        along, down = self.along / self.unit, self.down / self.unit
-        return x * along[0] + y * along[1], x * down[0] + y * down[1]
-
-
-def glasses(eyes: NDArray[np.float64], turn: float, side: int) -> tuple[Plane, Plane]:
-    """Dark spectacles for eyes (2, 2) at (x, y) pixels: colour (S, S, 3), and how much it covers, (S, S) in [0, 1].
-
-    turn: the nose's offset from the middle of the eyes over their distance, 0 = frontal (`Face.yaw`). Measures are
-    those of a common frame: lenses 50 mm wide, a bridge of 18, 62 mm between the eyes.
-    """
-    size = side * _FINE
-    axes = _Axes(eyes * _FINE)
-    unit = axes.unit
-    u, v = axes.places(axes.middle, size)  # the eyes at -0.5 and 0.5
-    rim = 0.029
-    lens, frame = np.zeros((size, size), bool), np.zeros((size, size), bool)
-    for sign in (-1, 1):
-        near = 1 - 0.5 * turn * sign  # the half that the head turns away is seen shortened
-        centre, reach = sign * 0.535 - 0.10 * turn, 0.40 * min(max(near, 0.75), 1.1)
-        r = (np.abs((u - centre) / reach) ** 2.8 + np.abs((v - 0.055) / 0.30) ** 2.8) ** (1 / 2.8)
-        lens |= r < 1
-        frame |= np.abs(r - 1) * min(reach, 0.30) < rim
-        outer = sign * (u - centre) - reach  # the arm, from the lens outwards to the ear
-        arm = 0.10 + max(0.0, -sign * turn) * 0.9
-        frame |= (outer > -0.01) & (outer < arm) & (np.abs(v + 0.10 + 0.05 * outer) < 0.8 * rim)
-    bridge = (np.abs(u + 0.10 * turn) < 0.17) & (np.abs(v + 0.06 - 1.2 * (u + 0.10 * turn) ** 2) < 0.9 * rim)
-    frame |= bridge & ~lens
-    lens &= ~frame
-    colour = np.empty((size, size, 3), np.float32)
-    colour[:] = _GLASS
-    cover = np.where(lens, 0.05, 0.0).astype(np.float32)
-    streak = lens & (np.abs(np.mod(u + 0.55 * v, 1.07) - 0.42) < 0.05)  # light falls across both lenses
-    cover[streak] = 0.16
-    shade = cv2.GaussianBlur(np.roll(frame, round(0.05 * unit), 0).astype(np.float32), (0, 0), 0.035 * unit)
-    shade = np.where(frame, 0, 0.30 * shade).astype(np.float32)  # and the frame's shadow lies below it
-    total = shade + (1 - shade) * cover
-    colour *= np.where(total > 0, (1 - shade) * cover / np.maximum(total, 1e-6), 1)[..., None]
-    upper = np.roll(frame, -max(1, round(0.012 * unit)), 0) & frame & ~np.roll(frame, round(0.02 * unit), 0)
-    colour[frame] = _FRAME
-    colour[upper] = _SHINE
-    total[frame] = 0.96
-    kept = cv2.resize(colour * total[..., None], (side, side), interpolation=cv2.INTER_AREA)
-    total = cv2.resize(total, (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(kept / np.maximum(total, 1e-6)[..., None], np.float32), np.asarray(total, np.float32)
 
 
 def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
@@ -115,9 +55,9 @@ def _skin(side: int) -> Plane:
 def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
     """The face with its eyes shut: lids in the skin's own colours over each eye, and lashes along their lower edge.
 
-    eyes, turn: as for `glasses`.
+    eyes, turn: as for `spectacles.glasses`.
     """
-    side, axes = face.shape[0], _Axes(eyes)
+    side, axes = face.shape[0], Axes(eyes)
     out = (face * 255).round().clip(0, 255).astype(np.uint8)
     hidden, lashes = np.zeros((side, side), bool), np.zeros((side, side), np.float32)
     for sign, eye in zip((-1, 1), eyes, strict=True):
@@ -136,9 +76,9 @@ def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
 def beard(face: Plane, eyes: NDArray[np.float64], nose: NDArray[np.float64], turn: float, strands: Plane) -> Plane:
     """The face with a full short beard in the colour of its hair.
 
-    eyes, turn: as for `glasses`; nose: its base, (x, y). strands: noise (S, S) that the beard's hair follows.
+    eyes, turn: as for `spectacles.glasses`; nose: its base, (x, y). strands: noise (S, S) that its hair follows.
     """
-    side, axes = face.shape[0], _Axes(eyes)
+    side, axes = face.shape[0], Axes(eyes)
     u, v = axes.places(axes.middle, side)
     length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from engines.core.errors import CardError
 from engines.models.efficientnet_lite import LITE0, LITE2, EfficientNetLite, fold_batch_norms
-from engines.models.style_generator import GeneratorOptions, ModulatedConv, StyleGenerator, build
+from engines.models.style_generator import GRAIN, GeneratorOptions, ModulatedConv, StyleGenerator, build
 from engines.train import losses
 from engines.train.backbones import checkpoint
 from engines.train.discriminators import (
@@ -64,6 +64,28 @@ def test_noise_is_drawn_from_its_generator_alone(generator):
     assert torch.equal(generator(z), generator(z))
     once, again = (generator(z, noise=torch.Generator().manual_seed(4)) for _ in range(2))
     assert torch.equal(once, again) and not torch.allclose(once, generator(z))
+
+
+def test_without_a_generator_of_noise_the_grain_is_always_the_same(generator):
+    z = torch.randn(2, 8)
+    for level in generator.levels:
+        level.noise_strength.data.zero_()
+    plain = generator(z)
+    for level in generator.levels:
+        level.noise_strength.data.fill_(0.5)
+    again = StyleGenerator(tiny.GENERATOR)
+    again.load_state_dict(generator.state_dict(), strict=True)
+    assert torch.equal(generator(z), again(z)) and not torch.allclose(generator(z), plain, atol=1e-3)
+    top = generator.levels[-1].grain
+    assert top.shape == (2, 1, 16, 16) and float(top.std()) == pytest.approx(GRAIN, rel=0.1)
+    assert not any("grain" in name for name in generator.state_dict())
+
+
+def test_climbing_in_two_parts_is_climbing_at_once(generator):
+    ws = torch.randn(2, 9, 12)
+    x, image = generator.climb(generator.foot(ws), None, ws, range(2))
+    assert x.shape[-1] == 8 and image.shape == (2, 3, 8, 8)
+    assert torch.equal(generator.climb(x, image, ws, range(2, 3))[1], generator.synthesis(ws))
 
 
 def test_a_modulated_convolution_is_the_one_with_scaled_weights():

@@ -23,29 +23,6 @@ STAGES = (*tiny.STAGES, *tiny.STAGES, *tiny.STAGES, *tiny.STAGES)
 # The lessons
 
 
-def test_glasses_sit_around_the_eyes() -> None:
-    colour, cover = lessons.glasses(EYES, 0.0, 128)
-    assert colour.shape == (128, 128, 3) and cover.shape == (128, 128)
-    assert cover.min() >= 0 and cover.max() <= 1 and colour.min() >= 0 and colour.max() <= 1
-    for x, y in EYES.astype(int):
-        assert cover[y, x] < 0.3, "one sees through the glass"
-        column = cover[y - 14 : y + 16, x]
-        assert (column[:12] > 0.7).any() and (column[16:] > 0.7).any(), "a rim above and below each eye"
-    assert cover[59, 64] < 0.3 < 0.7 < cover[54:60, 64].max(), "a bridge over the nose"
-    assert np.allclose(cover, cover[:, ::-1], atol=0.2), "the same on both sides but for the light"
-    assert cover[:40].max() < 0.01 and cover[90:].max() < 0.01 and colour[cover > 0.9].mean() < 0.3
-
-
-def test_glasses_turn_with_the_head_and_lie_with_the_eyes() -> None:
-    _, straight = lessons.glasses(EYES, 0.0, 128)
-    _, turned = lessons.glasses(EYES, 0.3, 128)
-    assert turned[:, :32].sum() > 1.5 * straight[:, :32].sum(), "the arm of the near side is seen at length"
-    _, moved = lessons.glasses(EYES + np.array([0, 10]), 0.0, 128)
-    assert np.allclose(moved[10:], straight[:-10], atol=0.02)
-    _, small = lessons.glasses(EYES / 2, 0.0, 64)
-    assert abs(small.mean() - straight.mean()) < 0.02 * straight.max()
-
-
 def person(light: float) -> np.ndarray:
     """A head with hair of this light before a grey wall."""
     y, x = (np.mgrid[0:128, 0:128] + 0.5) / 128

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from engines.core.card import ModelCard, Source
 from engines.core.errors import DatasetError
 from engines.core.faces import detect
+from engines.faces import spectacles
 from engines.models.efficientnet_lite import EfficientNetLite
 from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
@@ -175,7 +176,7 @@ def lay_out(teacher: StyleGenerator, ws: Tensor, known: tuple[Sequence[Found], S
                 lessons.grey_hair(face, dark[index], fair[index]),
                 lessons.shut_eyes(face, eyes, turn),
                 lessons.beard(face, eyes, nose, turn, lessons.strands_of(side, rng)),
-                np.dstack(lessons.glasses(eyes, turn, side)),
+                np.dstack(spectacles.glasses(eyes, turn, side)),
             )
             book = np.concatenate(planes, 2).clip(0, 1)  # (R, R, 3 a picture, 4 of the glasses)
             kept.append((part[index], torch.from_numpy((book * 255).round().astype(np.uint8)).permute(2, 0, 1)))

@@ -1,0 +1,155 @@
+"""What an edit draws into a photo at the photo's own size: glasses, and hair of another colour."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.core.faces import Face
+from engines.faces import drawing, hair, spectacles
+from engines.faces.sliders import Directions
+
+EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
+BROWN, FAIR_SKIN = (0.22, 0.15, 0.10), (0.80, 0.60, 0.50)
+NAMES = ("smile", "glasses", "hair_dark", "hair_blond", "hair_grey")
+
+
+def test_glasses_sit_around_the_eyes() -> None:
+    colour, cover = spectacles.glasses(EYES, 0.0, 128)
+    assert colour.shape == (128, 128, 3) and cover.shape == (128, 128)
+    assert cover.min() >= 0 and cover.max() <= 1 and colour.min() >= 0 and colour.max() <= 1
+    for x, y in EYES.astype(int):
+        assert cover[y, x] < 0.3, "one sees through the glass"
+        column = cover[y - 14 : y + 16, x]
+        assert (column[:12] > 0.7).any() and (column[16:] > 0.7).any(), "a rim above and below each eye"
+    assert cover[59, 64] < 0.3 < 0.7 < cover[54:60, 64].max(), "a bridge over the nose"
+    assert np.allclose(cover, cover[:, ::-1], atol=0.2), "the same on both sides but for the light"
+    assert cover[:40].max() < 0.01 and cover[90:].max() < 0.01 and colour[cover > 0.9].mean() < 0.3
+
+
+def test_glasses_turn_with_the_head_and_lie_with_the_eyes() -> None:
+    _, straight = spectacles.glasses(EYES, 0.0, 128)
+    _, turned = spectacles.glasses(EYES, 0.3, 128)
+    assert turned[:, :32].sum() > 1.5 * straight[:, :32].sum(), "the arm of the near side is seen at length"
+    _, moved = spectacles.glasses(EYES + np.array([0, 10]), 0.0, 128)
+    assert np.allclose(moved[10:], straight[:-10], atol=0.02)
+    _, small = spectacles.glasses(EYES / 2, 0.0, 64)
+    assert abs(small.mean() - straight.mean()) < 0.02 * straight.max()
+
+
+def test_light_frames_are_wire() -> None:
+    strong, light = (spectacles.glasses(EYES, 0.0, 128, weight=weight)[1] for weight in (1.0, 0.5))
+    assert 0.4 < (light > 0.5).sum() / (strong > 0.5).sum() < 0.7
+    assert abs(light.shape[0] - 128) == 0 and spectacles.glasses(EYES * 8, 0.0, 1024)[1].shape == (1024, 1024)
+
+
+def head(side: int) -> np.ndarray:
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    return (np.hypot((x - 0.5) / 0.36, (y - 0.5) / 0.44) < 1).astype(np.float32)
+
+
+def person(colour: tuple[float, float, float], side: int = 256, *, strands: float = 0.0) -> np.ndarray:
+    """Hair of a colour around a face, before a light wall."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    picture = np.full((side, side, 3), (0.82, 0.84, 0.88), np.float32)
+    rng = np.random.default_rng(0)
+    comb = 1 + strands * np.repeat(rng.standard_normal((1, side, 1)), side, 0).clip(-2, 2)
+    picture = np.where(head(side)[..., None] > 0, np.array(colour) * comb, picture)
+    skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265) < 1
+    noise = rng.normal(0, 0.01, (side, side, 1))
+    return np.asarray(np.where(skin[..., None], np.array(FAIR_SKIN) + noise, picture).clip(0, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def found() -> np.ndarray:
+    return hair.where(person(BROWN), person((0.05,) * 3, 64), person((0.7, 0.6, 0.4), 64), head(128))
+
+
+def test_hair_is_found_and_skin_and_wall_are_not(found: np.ndarray) -> None:
+    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
+    truth = (head(256) > 0) & (skin > 1) & (y < 0.7)
+    assert found.shape == (256, 256) and found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
+    assert found[truth].mean() > 0.95 and found[skin < 0.95].max() < 0.1
+    assert found[head(256) < 1].mean() < 0.02
+
+
+def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
+    bald = person(FAIR_SKIN)
+    none = hair.where(bald, bald, bald, head(128))
+    assert not none.any()
+    assert np.array_equal(hair.recoloured(bald, none, bald, bald, grey=1.0), bald)
+
+
+def test_grey_takes_all_colour_and_keeps_the_strands(found: np.ndarray) -> None:
+    face = person(BROWN, strands=0.2)
+    grey = hair.recoloured(face, found, person(BROWN, 64), person((0.5, 0.5, 0.55), 64), grey=1.0)
+    row = np.s_[30, 90:166]
+    assert np.ptp(grey[row], axis=1).max() < 0.02 and 0.4 < grey[row].mean() < 0.6
+    before, after = face[row].mean(1), grey[row].mean(1)
+    assert np.corrcoef(before, after)[0, 1] > 0.95 and after.std() > 0.5 * after.mean() * before.std() / before.mean()
+    assert np.abs(grey[150:200, 110:146] - face[150:200, 110:146]).max() < 0.01, "skin"
+    assert np.abs(grey[:, :20] - face[:, :20]).max() < 0.01, "wall"
+    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    rim = np.abs(np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265) - 1) < 0.06
+    inside = (found > 0.3) & rim & (y < 0.5)
+    assert grey[inside].mean(1).max() < 0.78, "no rim lighter than the hair and the skin it lies between"
+
+
+def test_no_change_is_no_change(found: np.ndarray) -> None:
+    face = person(BROWN, strands=0.2)
+    assert np.array_equal(hair.recoloured(face, found, face, face), face)
+    little = hair.recoloured(face, found, person(BROWN, 64), person((0.225, 0.155, 0.105), 64))
+    assert 0 < np.abs(little - face).max() < 0.03
+
+
+def directions(names: tuple[str, ...] = NAMES) -> Directions:
+    entries = tuple({"name": name, "low": -1.0, "high": 2.0} for name in names)
+    vectors = np.stack([np.full((3, 4), index + 1, np.float32) for index in range(len(names))])
+    return Directions(vectors, entries)
+
+
+def test_what_is_drawn_is_taken_out_of_what_the_generator_makes() -> None:
+    rest, drawn = drawing.taken_out(directions(), {"smile": 0.5, "glasses": 1.0, "hair_blond": -0.5})
+    assert rest == {"smile": 0.5} and drawn is not None
+    assert drawn.sliders == {"glasses": 1.0, "hair_blond": -0.5} and drawn.hair == {"hair_blond": -0.5}
+    assert drawing.taken_out(directions(), {"smile": 0.5}) == ({"smile": 0.5}, None)
+    rest, drawn = drawing.taken_out(directions(("smile", "glasses", "hair_grey")), {"hair_grey": 1.0})
+    assert rest == {"hair_grey": 1.0} and drawn is None, "without dark and fair hair nobody knows where hair is"
+
+
+def test_the_generator_is_asked_for_hair_only_where_hair_is_coloured() -> None:
+    ws = np.ones((3, 4), np.float32)
+    _, glasses = drawing.taken_out(directions(), {"glasses": 1.0})
+    _, both = drawing.taken_out(directions(), {"glasses": 1.0, "hair_grey": 0.5})
+    assert glasses is not None and both is not None
+    assert glasses.latents(ws, 1.0).shape == (0, 3, 4)
+    plain, coloured, dark, fair = both.latents(ws, 0.5)[:, 0, 0]
+    assert (plain, coloured, dark, fair) == pytest.approx((1, 1 + 0.25 * 2 * 5, 1 + 2 * 3, 1 + 0.8 * 2 * 4))
+
+
+def test_glasses_lie_where_the_eyes_were_if_nobody_finds_them() -> None:
+    square = np.full((128, 128, 3), 0.6, np.float32)
+    face = Face((30, 30, 98, 110), ((48.0, 60.0), (80.0, 60.0)), (64.0, 82.0), 1.0)
+    _, drawn = drawing.taken_out(directions(), {"glasses": 1.0})
+    assert drawn is not None
+    worn = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 1.0)
+    matrix = face.to_square(128)
+    for eye in np.array(face.eyes) @ matrix[:, :2].T + matrix[:, 2]:
+        x, y = eye.round().astype(int)
+        reach = round(0.35 * np.hypot(*(np.array([32.0, 0]) @ matrix[:, :2].T)))
+        assert worn[y - reach : y, x].min() < 0.3 and worn[y : y + 2 * reach, x].min() < 0.3
+        assert worn[y, x].mean() == pytest.approx(0.6, abs=0.08)
+    faint = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.05)
+    assert 0.02 < np.abs(faint - square).max() < np.abs(worn - square).max() / 2
+    assert np.array_equal(drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.0), square)
+
+
+def test_the_guided_filter_follows_edges() -> None:
+    guide = np.zeros((64, 64), np.float32)
+    guide[:, 32:] = 1
+    rough = np.asarray(cv2.GaussianBlur(guide, (0, 0), 3), np.float32)
+    followed = hair._guided(rough, guide, 4)
+    assert followed[:, 31].max() < 0.35 and followed[:, 32].min() > 0.65
+    assert followed[32, 32] - followed[32, 31] > 3 * (rough[32, 32] - rough[32, 31])
