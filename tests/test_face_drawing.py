@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.core.faces import Face
-from engines.faces import drawing, hair, spectacles
+from engines.faces import beards, drawing, hair, spectacles
 from engines.faces.sliders import Directions
 
 EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
@@ -135,15 +135,71 @@ def test_glasses_lie_where_the_eyes_were_if_nobody_finds_them() -> None:
     _, drawn = drawing.taken_out(directions(), {"glasses": 1.0})
     assert drawn is not None
     worn = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 1.0)
-    matrix = face.to_square(128)
-    for eye in np.array(face.eyes) @ matrix[:, :2].T + matrix[:, 2]:
-        x, y = eye.round().astype(int)
-        reach = round(0.35 * np.hypot(*(np.array([32.0, 0]) @ matrix[:, :2].T)))
+    marks = drawing.marks_before(face, 128)
+    reach = round(0.35 * float(np.hypot(*(marks.eyes[1] - marks.eyes[0]))))
+    for x, y in marks.eyes.round().astype(int):
         assert worn[y - reach : y, x].min() < 0.3 and worn[y : y + 2 * reach, x].min() < 0.3
         assert worn[y, x].mean() == pytest.approx(0.6, abs=0.08)
     faint = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.05)
     assert 0.02 < np.abs(faint - square).max() < np.abs(worn - square).max() / 2
     assert np.array_equal(drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.0), square)
+
+
+def bare(side: int = 128) -> np.ndarray:
+    """A face with dark brows, a red mouth with teeth, before a blue wall."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) * 128 / side
+    face = np.full((side, side, 3), (0.3, 0.4, 0.7), np.float32)
+    face[np.hypot((x - 64) / 40, (y - 70) / 52) < 1] = (0.8, 0.62, 0.55)
+    for cx in (48, 80):
+        face[(np.abs(x - cx) < 8) & (np.abs(y - 50) < 2)] = (0.2, 0.12, 0.06)
+    face[np.hypot((x - 64) / 11, (y - 93) / 4) < 1] = (0.75, 0.3, 0.3)
+    face[np.hypot((x - 64) / 8, (y - 93) / 1.5) < 1] = (0.95, 0.93, 0.9)
+    return face
+
+
+NOSE = np.array([64.0, 80.8])
+
+
+@pytest.mark.parametrize("side", [128, 400])
+def test_a_beard_is_where_beards_are(side: int) -> None:
+    scale, face = side / 128, bare(side)
+    made = beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0)
+    assert made.shape == face.shape and made.dtype == np.float32
+
+    def darker(y: float, x: float) -> float:
+        part = np.s_[int((y - 3) * scale) : int((y + 3) * scale), int((x - 3) * scale) : int((x + 3) * scale)]
+        return float(1 - made[part].mean() / face[part].mean())
+
+    assert darker(106, 64) > 0.4 and darker(86, 64) > 0.25 and darker(98, 41) > 0.15, "chin, moustache, jaw"
+    assert abs(darker(93, 64)) < 0.1, "lips and teeth"
+    assert np.abs(made - face)[: int(68 * scale)].max() < 0.02, "eyes and nose"
+    chin = made[int(102 * scale) : int(110 * scale), int(56 * scale) : int(72 * scale)].mean((0, 1))
+    assert chin[0] > chin[1] > chin[2], "brown, as the brows are"
+    assert np.array_equal(made, beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0)), "the same each time"
+    grey = beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0, grey=1.0)
+    old = grey[int(102 * scale) : int(110 * scale), int(56 * scale) : int(72 * scale)].mean((0, 1))
+    assert np.ptp(old) < 0.7 * np.ptp(chin) and old.mean() > chin.mean() + 0.1
+
+
+def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:
+    face = bare()
+    grown = [float((face - beards.beard(face, EYES, NOSE, 0.0, amount)).sum()) for amount in (0.02, 0.3, 0.65, 1.0)]
+    assert grown == sorted(grown) and grown[0] < 0.25 * grown[1] and grown[3] > 1.5 * grown[1]
+
+    def middle(turn: float) -> float:
+        taken = np.clip(face - beards.beard(face, EYES, NOSE, turn, 1.0), 0, 1)[95:115].sum((0, 2))
+        return float((taken * np.arange(128)).sum() / taken.sum())
+
+    assert middle(0.25) > middle(0.0) + 2
+
+
+def test_a_square_without_a_face_gets_no_error() -> None:
+    blank = np.full((64, 64, 3), 0.5, np.float32)
+    far = np.array([[200.0, 200.0], [230.0, 200.0]])
+    made = beards.beard(blank, far, np.array([215.0, 220.0]), 0.0, 1.0)
+    assert made.shape == blank.shape and np.isfinite(made).all()
+    colour, cover = spectacles.glasses(far, 0.0, 64)
+    assert not cover.any() and colour.shape == blank.shape
 
 
 def test_the_guided_filter_follows_edges() -> None:

@@ -27,7 +27,7 @@ from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
 from engines.faces import finding, guard, makeup, mixing, pasting
-from engines.faces.generator import private_copy
+from engines.faces.generator import Generator, private_copy
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted, Latents
 from engines.models.style_generator import build
@@ -41,6 +41,8 @@ ENTRIES = [
     {"name": "yaw", "label": "Turn", "group": "Head", "low_word": "left", "high_word": "right"},
     {"name": "mouth_open", "label": "Mouth", "group": "Expression", "low_word": "closed", "high_word": "open"},
     {"name": "makeup", "label": "Makeup", "group": "Look", "low_word": "without", "high_word": "with"},
+    *({"name": name, "label": name, "group": "Hair"} for name in ("hair_dark", "hair_blond", "hair_grey")),
+    {"name": "glasses", "label": "Glasses", "group": "Person"},
 ]
 
 
@@ -227,7 +229,8 @@ def test_sliders_add_their_measured_reach(faces: FaceEditing) -> None:
     up, down = directions.shift({"smile": 1.0}), directions.shift({"smile": -0.5})
     assert np.allclose(up, 1.5 * directions.vectors[0]) and np.allclose(down, -directions.vectors[0])
     assert np.allclose(directions.shift({"smile": 1.0, "age": 0.5}) - up, 0.75 * directions.vectors[1], atol=1e-6)
-    assert [slider.name for slider in faces.sliders(model=TINY)] == ["smile", "age", "yaw", "mouth_open", "makeup"]
+    names = [slider.name for slider in faces.sliders(model=TINY)]
+    assert names[:5] == ["smile", "age", "yaw", "mouth_open", "makeup"] and len(names) == len(ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +279,28 @@ def test_outside_the_face_nothing_changes_and_inside_something_does(
 def test_no_edit_gives_the_photo_back_bit_for_bit(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
     assert np.array_equal(faces.finish(portrait, inverted, {}).pixels, portrait)
     assert faces.finish(portrait, inverted, {}).distance == 0
+
+
+def test_glasses_and_hair_are_drawn_at_the_photos_own_size(
+    inverted: Inverted, faces: FaceEditing, portrait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    pictures = Generator.pictures
+    monkeypatch.setattr(Generator, "pictures", lambda self, ws, *rest: (asked.append(ws), pictures(self, ws, *rest))[1])
+    worn = faces.finish(portrait, inverted, {"glasses": 1.0}, keep=0)
+    assert all(np.array_equal(one, inverted.ws) for ws in asked for one in ws), "the generator draws none itself"
+    dark = (portrait.astype(int) - worn.pixels).max(2) > 60
+    (left, top), (right, bottom) = inverted.face.eyes
+    near = [[y, x] for x, y in inverted.face.eyes] + [[(top + bottom) / 2, (left + right) / 2]]
+    apart = np.hypot(right - left, bottom - top)
+    away = np.min([np.hypot(*(np.argwhere(dark) - np.array(point)).T) for point in near], 0)
+    assert dark.sum() > 0.1 * apart**2 and away.max() < 0.75 * apart
+    asked.clear()
+    grey = faces.finish(portrait, inverted, {"hair_grey": 1.0, "glasses": 0.5}, keep=0)
+    assert [len(ws) for ws in asked] == [1, 1, 4]
+    assert grey.sliders == {"hair_grey": 1.0, "glasses": 0.5}
+    frame, plain = (faces.render(inverted, sliders) for sliders in ({"glasses": 1.0}, {}))
+    assert (plain.astype(int) - frame).max() > 60 and np.array_equal(frame[-6:], plain[-6:])
 
 
 def test_sixteen_bits_and_alpha_stay(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
@@ -456,6 +481,14 @@ def test_films_from_seeds_and_of_a_talking_photo(
         assert "animate" in container.metadata["recipe"]
     assert len(frames) == 6 and max(frames[0].shape) == 128
     assert any(np.abs(a - frames[0]).max() > 12 for a in frames[1:])
+    wish = {"glasses": 1.0, "hair_grey": 1.0}
+    path = faces.animate(
+        tmp_path / "worn.mp4", inverted, photo=portrait, sliders=wish, preset="talk", seconds=0.5, fps=12, size=128
+    )
+    with av.open(str(path)) as container:
+        worn = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    dark = [(a - b).max(2) > 70 for a, b in zip(frames, worn, strict=True)]
+    assert min(one.sum() for one in dark) > 40, "glasses in every frame"
     with pytest.raises(OptionError, match='no preset "dance"'):
         faces.animate(tmp_path / "x.mp4", inverted, preset="dance")
     with pytest.raises(OptionError, match="2 to 64 seeds"):

@@ -1,8 +1,8 @@
-"""What an edit draws into a photo at the photo's own size: hair of another colour, glasses.
+"""What an edit draws into a photo at the photo's own size: hair of another colour, a beard, glasses.
 
 The generator has sliders for them, and uses them where it draws everything itself. In a photo its difference would be
-as coarse as it is: a haze over hair, a smear around the eyes. So these sliders are taken out of the edit that it makes
-and drawn over the result, following what it says of them.
+as coarse as it is: a haze over hair, a smear around the eyes, a shadow for a beard. So these sliders are taken out of
+the edit that it makes and drawn over the result, following what it says of them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from engines.core import faces
 from engines.core.faces import Face
-from engines.faces import hair, matting, spectacles
+from engines.faces import beards, hair, matting, spectacles
 from engines.faces.generator import to_frame
 from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
 Plane = NDArray[np.float32]
-GLASSES, GREY, DARK, FAIR = "glasses", "hair_grey", "hair_dark", "hair_blond"
-HAIR = (DARK, FAIR, GREY)
+GLASSES, BEARD, GREY, DARK, FAIR = "glasses", "beard", "hair_grey", "hair_dark", "hair_blond"
+HAIR, WORN = (DARK, FAIR, GREY), (GLASSES, BEARD)
 _EXTREMES = ({DARK: 1.0}, {FAIR: 0.8})  # what shows where hair is
 _LOOK = 256  # side at which the eyes are looked for
 _FULL = 3.0  # glasses are opaque from a third of the slider on; beyond it their frame grows stronger
@@ -41,6 +41,11 @@ class Drawing:
         """Those that colour hair."""
         return {name: value for name, value in self.sliders.items() if name in HAIR}
 
+    @property
+    def worn(self) -> dict[str, float]:
+        """Those that lie over the face."""
+        return {name: value for name, value in self.sliders.items() if name in WORN}
+
     def latents(self, ws: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
         """What the generator has to draw for `over`: the face as it is, recoloured, with dark and with fair hair.
 
@@ -54,30 +59,67 @@ class Drawing:
     def over(self, edited: Plane, pictures: Plane, face: Face, factor: float) -> Plane:
         """The edited square (S, S, 3) with it.  pictures: of `latents`.  face: of the photo the square comes from."""
         if len(pictures):
-            plain, coloured, dark, fair = pictures
-            where = hair.where(edited, dark, fair, matting.head(to_frame(edited)))
-            grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
-            edited = hair.recoloured(edited, where, plain, coloured, grey=grey)
-        amount = self.sliders.get(GLASSES, 0.0) * factor
-        return edited if amount <= 0 else self._worn(edited, face, amount)
+            edited = self.dyed(edited, pictures, factor)
+        return put_on(edited, marks_of(edited, face), self.sliders, factor) if self.worn and factor else edited
 
-    def _worn(self, edited: Plane, face: Face, amount: float) -> Plane:
-        side = edited.shape[0]
-        small = to_frame(np.asarray(cv2.resize(edited, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
-        found = faces.detect(small, smallest=_LOOK // 4, rotated=False)
-        if found:
-            eyes, turn = (np.array(found[0].eyes) + 0.5) * (side / _LOOK), found[0].yaw
-        else:  # an eye that no detector finds was there before
-            matrix = face.to_square(side)
-            eyes, turn = np.array(face.eyes) @ matrix[:, :2].T + matrix[:, 2], face.yaw
-        colour, cover = spectacles.glasses(eyes, turn, side, weight=0.5 + 0.5 * amount)
-        return np.asarray(edited + min(1.0, _FULL * amount) * cover[..., None] * (colour - edited), np.float32)
+    def dyed(self, square: Plane, pictures: Plane, factor: float) -> Plane:
+        """A square with its hair coloured alone."""
+        plain, coloured, dark, fair = pictures
+        where = hair.where(square, dark, fair, matting.head(to_frame(square)))
+        grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
+        return hair.recoloured(square, where, plain, coloured, grey=grey)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`."""
+
+    eyes: NDArray[np.float64]
+    nose: NDArray[np.float64]
+    turn: float
+
+    def between(self, other: Marks) -> Marks:
+        """Halfway to others."""
+        return Marks((self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2)
+
+
+def marks_of(square: Plane, face: Face) -> Marks:
+    """Where the face is in an aligned square (S, S, 3).
+
+    face: of the photo the square comes from; what no detector finds was there before.
+    """
+    side = square.shape[0]
+    small = to_frame(np.asarray(cv2.resize(square, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
+    found = faces.detect(small, smallest=_LOOK // 4, rotated=False)
+    if not found:
+        return marks_before(face, side)
+    eyes, nose = ((np.array(points) + 0.5) * (side / _LOOK) for points in (found[0].eyes, found[0].nose))
+    return Marks(eyes, nose, found[0].yaw)
+
+
+def marks_before(face: Face, side: int) -> Marks:
+    """Where a photo's face is in its own aligned square."""
+    matrix = face.to_square(side)
+    eyes, nose = (np.array(points) @ matrix[:, :2].T + matrix[:, 2] for points in (face.eyes, face.nose))
+    return Marks(eyes, nose, face.yaw)
+
+
+def put_on(square: Plane, marks: Marks, sliders: Sliders, factor: float = 1.0) -> Plane:
+    """A square (S, S, 3) with a beard, grey where hair is, and glasses over it.  factor: times the sliders."""
+    amount, grey = (max(0.0, sliders.get(name, 0.0) * factor) for name in (BEARD, GREY))
+    if amount > 0:
+        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, amount, grey=grey)
+    amount = sliders.get(GLASSES, 0.0) * factor
+    if amount > 0:
+        colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * amount)
+        square = np.asarray(square + min(1.0, _FULL * amount) * cover[..., None] * (colour - square), np.float32)
+    return square
 
 
 def taken_out(directions: Directions, sliders: Sliders) -> tuple[Mapping[str, float], Drawing | None]:
     """(the sliders that the generator draws, what is drawn at the photo's own size)."""
     known = directions.names
-    able = {GLASSES} | (set(HAIR) if {DARK, FAIR} <= set(known) else set())
-    drawn = {name: value for name, value in sliders.items() if name in able and (value > 0 or name != GLASSES)}
+    able = set(WORN) | (set(HAIR) if {DARK, FAIR} <= set(known) else set())
+    drawn = {name: value for name, value in sliders.items() if name in able and (value > 0 or name not in WORN)}
     rest = {name: value for name, value in sliders.items() if name not in drawn}
     return rest, Drawing(drawn, directions) if drawn else None

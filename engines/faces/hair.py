@@ -33,6 +33,7 @@ def where(face: Plane, dark: Plane, fair: Plane, head: Plane) -> Plane:
     marks = np.full((SIDE, SIDE), cv2.GC_BGD, np.uint8)
     near = cv2.dilate(_even(head, SIDE), np.ones((5, 5), np.uint8)) > 0.5
     marks[near] = cv2.GC_PR_BGD
+    marks[: SIDE // 4, SIDE // 8 : -SIDE // 8] = cv2.GC_PR_BGD  # a head's outline is sought in an ellipse, hair is not
     sure = (likely > 0.7) & (skin < 0.05)
     if (sure & other).sum() < 0.4 * sure.sum():  # hair as fair as skin
         other = np.ones_like(other)
@@ -103,10 +104,11 @@ def _inner(hair: Plane) -> Plane:
 
 
 def _frame(side: int) -> Plane:
-    """1, falling to 0 at the edge of a square."""
-    edge = np.minimum(np.arange(side) + 0.5, side - np.arange(side) - 0.5) / side
-    fall = np.clip(edge / 0.05, 0, 1).astype(np.float32)
-    return np.asarray(np.minimum.outer(fall, fall), np.float32)
+    """1, falling to 0 at the edge of a square: soon above the head, slowly where long hair goes on below."""
+    near = (np.arange(side, dtype=np.float32) + 0.5) / side
+    rows = np.minimum(near / 0.015, (1 - near) / 0.12)
+    columns = np.minimum(near, 1 - near) / 0.03
+    return np.asarray(np.minimum.outer(rows.clip(0, 1), columns.clip(0, 1)), np.float32)
 
 
 def _unlike_skin(small: Plane, skin: Plane) -> NDArray[np.bool_]:

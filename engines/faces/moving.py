@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import backdrop, matting, pasting, talking
+from engines.faces import backdrop, drawing, matting, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.pasting import Change
@@ -67,7 +67,10 @@ def animated(
     job: Job,
 ) -> Stream:
     """Frames of a face whose sliders follow curves; inside its photo if there is one."""
-    scene = None if photo is None or not isinstance(who, Inverted) else _Scene(generator, photo, who, size)
+    scene = None
+    if photo is not None and isinstance(who, Inverted):
+        base, drawn = drawing.taken_out(directions, base)
+        scene = _Scene(generator, photo, who, size, drawn)
     deltas = who.deltas if isinstance(who, Inverted) else ()
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
@@ -87,9 +90,11 @@ def animated(
 
 
 class _Scene:
-    """A photo at the film's size, in which the face moves."""
+    """A photo at the film's size, in which the face moves. Hair is coloured once, a beard and glasses move along."""
 
-    def __init__(self, generator: Generator, photo: Pixels, who: Inverted, size: int) -> None:
+    def __init__(
+        self, generator: Generator, photo: Pixels, who: Inverted, size: int, drawn: drawing.Drawing | None
+    ) -> None:
         eight = photo[..., :3]
         if eight.dtype == np.uint16:
             eight = (eight >> 8).astype(np.uint8)
@@ -100,6 +105,13 @@ class _Scene:
         self._before = generator.picture(who)
         side = pasting.working_side(self._face, generator.resolution)
         self._square = pasting.aligned(self._photo, self._face, side)
+        self._worn = drawn.sliders if drawn is not None and drawn.worn else {}
+        self._marks: drawing.Marks | None = None
+        if drawn is not None and drawn.hair:
+            own = self._square.astype(np.float32) / np.float32(255)
+            dyed = drawn.dyed(own, generator.pictures(drawn.latents(who.ws, 1.0), who.deltas), 1.0)
+            self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
+            self._square = pasting.aligned(self._photo, self._face, side)
         self._head = matting.head(self._square)
         self._behind = backdrop.behind(self._square, self._head)
 
@@ -107,6 +119,10 @@ class _Scene:
         """The photo with the face as the generator shows it now.  alone: see `steadied`."""
         change = Change(self._before, steadied(self._before, picture, alone))
         edited, laid = pasting.composed(self._square, change, head=self._head, behind=self._behind)
+        if self._worn:
+            now = drawing.marks_of(edited, self._face)  # landmarks tremble, so half of it is where they were before
+            self._marks = now if self._marks is None else now.between(self._marks)
+            edited = drawing.put_on(edited, self._marks, self._worn)
         return np.asarray(pasting.paste(self._photo, self._face, self._square, edited, laid)[0], np.uint8)
 
 

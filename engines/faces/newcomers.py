@@ -12,7 +12,7 @@ from engines.core.errors import OptionError
 from engines.core.image import Pixels
 from engines.core.job import Fact, Job, take
 from engines.core.provenance import Recipe
-from engines.faces import films, mixing, moving, people, talking, words
+from engines.faces import drawing, films, mixing, moving, people, talking, words
 from engines.faces.generator import to_frame
 from engines.faces.values import Described, Frame, Inverted, Latents, Slider, Sliders
 from engines.faces.workshop import Workshop
@@ -45,12 +45,23 @@ class Newcomers:
     def render(
         self, latents: Latents, sliders: Sliders | None = None, *, urgent: bool = True, job: Job | None = None
     ) -> Frame:
-        """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging."""
+        """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
+
+        A photo's face gets glasses and a beard as `finish` draws them, where its eyes were.
+        """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")
-        shift = self._shop.directions(latents.model).shift(sliders) if sliders else np.float32(0)
+        directions, worn = self._shop.directions(latents.model) if sliders else None, {}
+        wish = directions.checked(sliders or {}) if directions else {}
+        if isinstance(latents, Inverted):
+            worn = {name: wish.pop(name) for name in drawing.WORN if wish.get(name, 0.0) > 0}
+        shift = directions.shift(wish) if directions else np.float32(0)
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
-            frame = to_frame(generator.picture(latents, latents.ws + shift))
+            picture = generator.picture(latents, latents.ws + shift)
+            if worn and isinstance(latents, Inverted):
+                marks = drawing.marks_before(latents.face, picture.shape[0])
+                picture = drawing.put_on(picture, marks, wish | worn)
+            frame = to_frame(picture)
         job.note(seconds=round(time.perf_counter() - start, 4))
         job.report(1.0)
         return frame

@@ -24,9 +24,12 @@ class Axes:
         self.along = across / self.unit
         self.down = np.array([-self.along[1], self.along[0]])
 
-    def places(self, origin: NDArray[np.float64], side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far along and how far down from there each pixel of a square lies, two (side, side)."""
-        y, x = np.mgrid[0:side, 0:side] + 0.5
+    def places(
+        self, origin: NDArray[np.float64], side: int, rows: tuple[int, int] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far along and how far down from there each pixel of a square lies, two (side, side), or of some rows."""
+        first, last = rows or (0, side)
+        y, x = np.mgrid[first:last, 0:side] + 0.5
         x, y = x - origin[0], y - origin[1]
         along, down = self.along / self.unit, self.down / self.unit
         return x * along[0] + y * along[1], x * down[0] + y * down[1]
@@ -39,12 +42,23 @@ def glasses(eyes: NDArray[np.float64], turn: float, side: int, *, weight: float 
     those of a common frame: lenses 50 mm wide, a bridge of 18, 62 mm between the eyes. weight: of the frame, 1 is
     strong, less is wire.
     """
-    size = max(side, min(side * _FINE, _LARGEST))
-    axes = Axes(eyes * (size / side))
+    fine = max(1, min(_FINE, _LARGEST // side))
+    axes = Axes(eyes * fine)
+    unit, middle = axes.unit / fine, axes.middle[1] / fine
+    reach_down = (0.7 + 1.6 * abs(float(axes.along[1]))) * unit
+    rows = slice(max(0, int(middle - reach_down)), max(0, min(side, int(middle + reach_down) + 2)))
+    colour, cover = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
+    if rows.start < rows.stop:
+        colour[rows], cover[rows] = _band(axes, turn, side, fine, rows, 0.029 * weight)
+    return colour, cover
+
+
+def _band(axes: Axes, turn: float, side: int, fine: int, rows: slice, rim: float) -> tuple[Plane, Plane]:
+    """Some rows of the spectacles, drawn `fine` times as large, and brought to (rows, side)."""
     unit = axes.unit
-    u, v = axes.places(axes.middle, size)  # the eyes at -0.5 and 0.5
-    rim = 0.029 * weight
-    lens, frame = np.zeros((size, size), bool), np.zeros((size, size), bool)
+    u, v = axes.places(axes.middle, side * fine, (rows.start * fine, rows.stop * fine))  # the eyes at -0.5 and 0.5
+    u, v = u.astype(np.float32), v.astype(np.float32)
+    lens, frame = np.zeros(u.shape, bool), np.zeros(u.shape, bool)
     for sign in (-1, 1):
         near = 1 - 0.5 * turn * sign  # the half that the head turns away is seen shortened
         centre, reach = sign * 0.535 - 0.10 * turn, 0.40 * min(max(near, 0.75), 1.1)
@@ -57,7 +71,7 @@ def glasses(eyes: NDArray[np.float64], turn: float, side: int, *, weight: float 
     bridge = (np.abs(u + 0.10 * turn) < 0.17) & (np.abs(v + 0.06 - 1.2 * (u + 0.10 * turn) ** 2) < 0.9 * rim)
     frame |= bridge & ~lens
     lens &= ~frame
-    colour = np.empty((size, size, 3), np.float32)
+    colour = np.empty((*u.shape, 3), np.float32)
     colour[:] = _GLASS
     cover = np.where(lens, 0.05, 0.0).astype(np.float32)
     streak = lens & (np.abs(np.mod(u + 0.55 * v, 1.07) - 0.42) < 0.05)  # light falls across both lenses
@@ -70,6 +84,7 @@ def glasses(eyes: NDArray[np.float64], turn: float, side: int, *, weight: float 
     colour[frame] = _FRAME
     colour[upper] = _SHINE
     total[frame] = 0.96
-    kept = cv2.resize(colour * total[..., None], (side, side), interpolation=cv2.INTER_AREA)
-    total = cv2.resize(total, (side, side), interpolation=cv2.INTER_AREA)
+    size = side, rows.stop - rows.start
+    kept = cv2.resize(colour * total[..., None], size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
     return np.asarray(kept / np.maximum(total, 1e-6)[..., None], np.float32), np.asarray(total, np.float32)

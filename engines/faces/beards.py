@@ -1,0 +1,114 @@
+"""A beard, drawn on an aligned face at whatever size, hair by hair.
+
+The generator's own direction hardly draws one, and what it draws is a shadow in a photo. Pictures are float32
+(S, S, 3) in [0, 1], aligned as in engines/core/faces.py.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.faces.spectacles import Axes
+
+Plane = NDArray[np.float32]
+LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_HAIRS = 340  # across the square
+
+
+def beard(
+    face: Plane,
+    eyes: NDArray[np.float64],
+    nose: NDArray[np.float64],
+    turn: float,
+    amount: float,
+    *,
+    grey: float = 0.0,
+    seed: int = 0,
+) -> Plane:
+    """The face with a beard of the colour of its brows.  amount: above 0 a shadow and stubble, 1 a full short beard.
+
+    eyes: (2, 2) at (x, y) pixels; nose: its base; turn: the nose's offset from the middle of the eyes over their
+    distance, 0 = frontal (`Face.yaw`). grey: how grey it is, 0 to 1. seed: of its hairs.
+    """
+    side, axes = face.shape[0], Axes(eyes)
+    u, v = (plane.astype(np.float32) for plane in axes.places(axes.middle, side))
+    length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
+    v = v / min(max(length, 0.8), 1.2)
+    u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
+    where = _where(u, v) * _not_lips(face, u, v)
+    strands = _strands(u, seed, long=1.2 + 2.6 * amount)
+    dense = where * (0.3 + 0.7 * amount)
+    hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.45 + 0.43 * amount)
+    shadow = (0.15 + 0.5 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
+    brows = _brows(face, u, v)
+    colour = (brows + 0.8 * grey * (0.42 - brows)) * (1.15 - 0.24 * np.clip(strands, -2, 2)[..., None])
+    light = face @ LIGHT
+    around = cv2.GaussianBlur(light, (0, 0), axes.unit / 6)
+    cheeks = light[(np.abs(u) < 0.7) & (v > 0.3) & (v < 0.6)]
+    skin = float(np.median(cheeks)) if cheeks.size else 0.5
+    shade = np.clip(around / max(skin, 0.05), 0.5, 1.25)[..., None]  # hair lies in the face's own light
+    under = face + shadow[..., None] * (colour * 0.5 + face * 0.35 - face)
+    made = under + hairs[..., None] * (colour.clip(0.02, 1) * shade - under)
+    return np.asarray(np.clip(made, 0, 1), np.float32)
+
+
+def _where(u: Plane, v: Plane) -> Plane:
+    """How thick a beard grows at places in units of the eyes' distance, 0 to 1, soft at its ends."""
+    jaw = np.hypot(u / 0.98, (v - 0.60) / 0.99)
+    inside = _step(1.05 - jaw, 0.22)
+    cheek = 0.96 - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4  # from the sideburns down over the cheeks
+    below = _step(v - cheek, 0.24)
+    lip = _step(v - (0.72 + 0.45 * u * u), 0.12) * _step(0.60 - np.abs(u), 0.25) * _step(1.05 - v, 0.1)
+    sides = 1 - 0.35 * _step(np.abs(u) - 0.5, 0.3)  # thinner towards the ears
+    return np.asarray(np.clip(np.maximum(inside * below * sides, 0.95 * lip), 0, 1), np.float32)
+
+
+def _not_lips(face: Plane, u: Plane, v: Plane) -> Plane:
+    """0 on lips, teeth and what is between them, 1 elsewhere."""
+    lips = np.hypot(u / 0.38, (v - 1.04) / 0.115)
+    free = np.clip((lips - 0.9) / 0.3, 0, 1)
+    red = face[..., 0] - face[..., 1]
+    cheeks, least = (np.abs(u) < 0.7) & (v > 0.35) & (v < 0.6), face.min(2)
+    teeth = max(0.55, float(np.quantile(least[cheeks], 0.9)) + 0.04) if cheeks.any() else 1.0
+    inner = (
+        ((red - float(np.median(red[cheeks])) > 0.06) | (least > teeth)) & (lips < 1.7) if cheeks.any() else lips < 1
+    )
+    soft = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(face.shape[0] / 140, 0.6))
+    return np.asarray(np.minimum(free, 1 - np.clip(1.6 * soft, 0, 1)), np.float32)
+
+
+def _brows(face: Plane, u: Plane, v: Plane) -> Plane:
+    """The colour of the brows: the darkest of what lies above the eyes, (3,)."""
+    above = (np.abs(np.abs(u) - 0.5) < 0.28) & (v > -0.48) & (v < -0.16)
+    pixels = face[above]
+    light = pixels @ LIGHT
+    dark = pixels[light <= np.quantile(light, 0.12)] if len(pixels) else np.full((1, 3), 0.15, np.float32)
+    return np.asarray(np.clip(dark.mean(0) * 0.85, 0.03, 0.45), np.float32)
+
+
+def _strands(u: Plane, seed: int, *, long: float) -> Plane:
+    """Noise of unit variance that runs downwards and, beside the chin, outwards, as short hair does, (S, S).
+
+    long: of a hair, over its width.
+    """
+    side = u.shape[0]
+    rng = np.random.default_rng(seed)
+    fine = max(side, _HAIRS)
+    width = fine / _HAIRS * 0.45
+    drawn = cv2.GaussianBlur(
+        rng.standard_normal((fine, fine)).astype(np.float32), (0, 0), sigmaX=width, sigmaY=long * width
+    )
+    noise = np.asarray(cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    lean = 0.45 * np.clip(u, -1, 1)  # hair leans away from the middle
+    made = cv2.remap(noise, (x - lean * (y - side * 0.6)) % (side - 1), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    made = made - made.mean()
+    return np.asarray(made / max(float(made.std()), 1e-6), np.float32)
+
+
+def _step(x: NDArray[np.floating], width: float) -> Plane:
+    """0 below 0, 1 above width, a smooth step between."""
+    t = np.clip(x / width, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
