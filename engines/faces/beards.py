@@ -60,7 +60,7 @@ def _where(u: Plane, v: Plane) -> Plane:
     inside = _step(1.05 - jaw, 0.22)
     cheek = 0.96 - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4  # from the sideburns down over the cheeks
     below = _step(v - cheek, 0.24)
-    lip = _step(v - (0.72 + 0.45 * u * u), 0.12) * _step(0.60 - np.abs(u), 0.25) * _step(1.05 - v, 0.1)
+    lip = _step(v - (0.72 + 0.45 * u * u), 0.12) * _step(0.60 - np.abs(u), 0.25) * _step(0.98 - v, 0.08)
     sides = 1 - 0.35 * _step(np.abs(u) - 0.5, 0.3)  # thinner towards the ears
     return np.asarray(np.clip(np.maximum(inside * below * sides, 0.95 * lip), 0, 1), np.float32)
 
