@@ -132,17 +132,19 @@ def test_the_generator_is_asked_for_hair_only_where_hair_is_coloured() -> None:
 def test_glasses_lie_where_the_eyes_were_if_nobody_finds_them() -> None:
     square = np.full((128, 128, 3), 0.6, np.float32)
     face = Face((30, 30, 98, 110), ((48.0, 60.0), (80.0, 60.0)), (64.0, 82.0), 1.0)
-    _, drawn = drawing.taken_out(directions(), {"glasses": 1.0})
-    assert drawn is not None
-    worn = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 1.0)
-    marks = drawing.marks_before(face, 128)
+    marks = drawing.marks_of(square, face)
+    assert np.array_equal(marks.eyes, drawing.marks_before(face, 128).eyes)
+    worn = drawing.put_on(square, marks, {"glasses": 1.0})
     reach = round(0.35 * float(np.hypot(*(marks.eyes[1] - marks.eyes[0]))))
     for x, y in marks.eyes.round().astype(int):
         assert worn[y - reach : y, x].min() < 0.3 and worn[y : y + 2 * reach, x].min() < 0.3
         assert worn[y, x].mean() == pytest.approx(0.6, abs=0.08)
-    faint = drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.05)
+    faint = drawing.put_on(square, marks, {"glasses": 0.05})
     assert 0.02 < np.abs(faint - square).max() < np.abs(worn - square).max() / 2
-    assert np.array_equal(drawn.over(square, np.zeros((0, 3, 4), np.float32), face, 0.0), square)
+    assert np.array_equal(drawing.put_on(square, marks, {"hair_grey": 1.0}), square)
+    between = marks.between(drawing.Marks(marks.eyes + 2, marks.nose + 4, marks.turn + 0.2))
+    assert np.allclose(between.eyes, marks.eyes + 1) and np.allclose(between.nose, marks.nose + 2)
+    assert between.turn == pytest.approx(marks.turn + 0.1)
 
 
 def bare(side: int = 128) -> np.ndarray:

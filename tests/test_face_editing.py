@@ -287,7 +287,8 @@ def test_glasses_and_hair_are_drawn_at_the_photos_own_size(
     asked = []
     pictures = Generator.pictures
     monkeypatch.setattr(Generator, "pictures", lambda self, ws, *rest: (asked.append(ws), pictures(self, ws, *rest))[1])
-    worn = faces.finish(portrait, inverted, {"glasses": 1.0}, keep=0)
+    worn = faces.finish(portrait, inverted, {"glasses": 1.0}, keep=1)
+    assert worn.distance == 0 and worn.sliders == {"glasses": 1.0}, "the same person, in glasses"
     assert all(np.array_equal(one, inverted.ws) for ws in asked for one in ws), "the generator draws none itself"
     dark = (portrait.astype(int) - worn.pixels).max(2) > 60
     (left, top), (right, bottom) = inverted.face.eyes

@@ -47,7 +47,7 @@ class Drawing:
         return {name: value for name, value in self.sliders.items() if name in WORN}
 
     def latents(self, ws: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-        """What the generator has to draw for `over`: the face as it is, recoloured, with dark and with fair hair.
+        """What the generator has to draw for `dyed`: the face as it is, recoloured, with dark and with fair hair.
 
         ws: (num_ws, w_dim) of the edited face -> (4, num_ws, w_dim), or (0, …) where no hair is coloured.
         """
@@ -56,14 +56,10 @@ class Drawing:
         coloured = {name: value * factor for name, value in self.hair.items()}
         return np.stack([ws + self.directions.shift(some) for some in ({}, coloured, *_EXTREMES)])
 
-    def over(self, edited: Plane, pictures: Plane, face: Face, factor: float) -> Plane:
-        """The edited square (S, S, 3) with it.  pictures: of `latents`.  face: of the photo the square comes from."""
-        if len(pictures):
-            edited = self.dyed(edited, pictures, factor)
-        return put_on(edited, marks_of(edited, face), self.sliders, factor) if self.worn and factor else edited
-
     def dyed(self, square: Plane, pictures: Plane, factor: float) -> Plane:
-        """A square with its hair coloured alone."""
+        """The edited square (S, S, 3) with its hair coloured.  pictures: of `latents`."""
+        if not len(pictures):
+            return square
         plain, coloured, dark, fair = pictures
         where = hair.where(square, dark, fair, matting.head(to_frame(square)))
         grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
@@ -104,12 +100,12 @@ def marks_before(face: Face, side: int) -> Marks:
     return Marks(eyes, nose, face.yaw)
 
 
-def put_on(square: Plane, marks: Marks, sliders: Sliders, factor: float = 1.0) -> Plane:
-    """A square (S, S, 3) with a beard, grey where hair is, and glasses over it.  factor: times the sliders."""
-    amount, grey = (max(0.0, sliders.get(name, 0.0) * factor) for name in (BEARD, GREY))
+def put_on(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
+    """A square (S, S, 3) with a beard, as grey as the hair is, and glasses over it."""
+    amount, grey = (max(0.0, sliders.get(name, 0.0)) for name in (BEARD, GREY))
     if amount > 0:
         square = beards.beard(square, marks.eyes, marks.nose, marks.turn, amount, grey=grey)
-    amount = sliders.get(GLASSES, 0.0) * factor
+    amount = sliders.get(GLASSES, 0.0)
     if amount > 0:
         colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * amount)
         square = np.asarray(square + min(1.0, _FULL * amount) * cover[..., None] * (colour - square), np.float32)

@@ -135,26 +135,29 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
 
 
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
-    """The photo's face and the edited one, aligned, at a side that is quick to compare."""
+    """The photo's face and the edited one, aligned, at a side that is quick to compare; without what is only worn."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
     edited = pasting.compose(square, changed(generator, edit, factor), head=edit.head)
-    return square, to_frame(with_drawing(generator, edit, factor, edited))
+    return square, to_frame(dyed(generator, edit, factor, edited))
 
 
-def with_drawing(generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The edited square with what is drawn over it."""
+def dyed(generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The edited square with its hair coloured."""
     if edit.drawn is None:
         return edited
     inverted = edit.inverted
     ws = edit.drawn.latents(edit.after(factor), factor)
     pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas) if len(ws) else ws
-    return edit.drawn.over(edited, pictures, inverted.face, factor)
+    return edit.drawn.dyed(edited, pictures, factor)
 
 
 def finish(
     shop: Workshop, generator: Generator, edit: Edit, *, keep: float, sharpen: float, job: Job
 ) -> tuple[Finished, Frame]:
-    """The edit in the photo, and the aligned square of the result."""
+    """The edit in the photo, and the aligned square of the result without what is only worn.
+
+    Glasses and a beard change what dlib sees and not who somebody is: the distance is that of the face under them.
+    """
     for name, value in (("keep", keep), ("sharpen", sharpen)):
         if not 0 <= value <= 1:
             raise OptionError(f"{name.capitalize()} goes from 0 to 1; {value} is outside. Choose a value between.")
@@ -178,9 +181,11 @@ def finish(
         change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
     job.report(0.8, "Putting it into the photo")
     edited, laid = pasting.composed(square, change, head=edit.head)
-    edited = with_drawing(generator, edit, kept, edited)
-    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
+    edited = dyed(generator, edit, kept, edited)
     result = to_frame(edited)
+    if edit.drawn is not None and edit.drawn.worn:
+        edited = drawing.put_on(edited, drawing.marks_of(edited, face), edit.drawn.sliders)
+    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
     job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))
@@ -189,8 +194,8 @@ def finish(
 
 
 def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
-    """Sliders at a part of their strength."""
-    return {name: value * factor for name, value in sliders.items()}
+    """Sliders at a part of their strength; what is only worn stays on."""
+    return {name: value * (1 if name in drawing.WORN else factor) for name, value in sliders.items()}
 
 
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
