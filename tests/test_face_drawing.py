@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.core.faces import Face
-from engines.faces import beards, drawing, hair, spectacles
+from engines.core.faces import TEMPLATE, Face
+from engines.faces import beards, drawing, hair, lids, spectacles
 from engines.faces.sliders import Directions
 
 EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
@@ -134,17 +134,24 @@ def test_glasses_lie_where_the_eyes_were_if_nobody_finds_them() -> None:
     face = Face((30, 30, 98, 110), ((48.0, 60.0), (80.0, 60.0)), (64.0, 82.0), 1.0)
     marks = drawing.marks_of(square, face)
     assert np.array_equal(marks.eyes, drawing.marks_before(face, 128).eyes)
-    worn = drawing.put_on(square, marks, {"glasses": 1.0})
+    worn = drawing.laid_over(square, marks, {"glasses": 1.0})
     reach = round(0.35 * float(np.hypot(*(marks.eyes[1] - marks.eyes[0]))))
     for x, y in marks.eyes.round().astype(int):
         assert worn[y - reach : y, x].min() < 0.3 and worn[y : y + 2 * reach, x].min() < 0.3
         assert worn[y, x].mean() == pytest.approx(0.6, abs=0.08)
-    faint = drawing.put_on(square, marks, {"glasses": 0.05})
+    faint = drawing.laid_over(square, marks, {"glasses": 0.05})
     assert 0.02 < np.abs(faint - square).max() < np.abs(worn - square).max() / 2
-    assert np.array_equal(drawing.put_on(square, marks, {"hair_grey": 1.0}), square)
+    assert np.array_equal(drawing.laid_over(square, marks, {"hair_grey": 1.0}), square)
     between = marks.between(drawing.Marks(marks.eyes + 2, marks.nose + 4, marks.turn + 0.2))
     assert np.allclose(between.eyes, marks.eyes + 1) and np.allclose(between.nose, marks.nose + 2)
     assert between.turn == pytest.approx(marks.turn + 0.1)
+
+
+def test_a_new_face_gets_its_beard_where_all_faces_are_aligned_to() -> None:
+    assert drawing.of_new_face({"beard": 0.5, "glasses": 1.0}) == ({"glasses": 1.0}, {"beard": 0.5})
+    assert drawing.of_new_face({"beard": -0.5}) == ({"beard": -0.5}, {})
+    marks = drawing.marks_of(np.full((64, 64, 3), 0.5, np.float32))
+    assert np.allclose(marks.eyes, TEMPLATE[:2] * 64) and np.allclose(marks.nose, TEMPLATE[2] * 64) and not marks.turn
 
 
 def bare(side: int = 128) -> np.ndarray:
@@ -195,9 +202,31 @@ def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:
     assert middle(0.25) > middle(0.0) + 2
 
 
+@pytest.mark.parametrize("side", [128, 400])
+def test_lids_come_down_over_the_eyes(side: int) -> None:
+    scale, face = side / 128, bare(side)
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / scale
+    for cx, cy in EYES:
+        white = np.hypot((x - cx) / 7, (y - cy) / 3.2) < 1
+        face[white] = (0.92, 0.92, 0.92)
+        face[white & (np.abs(x - cx) < 2.5)] = (0.15, 0.2, 0.4)
+    shut = lids.shut(face, EYES * scale, 0.0, 1.0)
+    half = lids.shut(face, EYES * scale, 0.0, 0.5)
+    for cx, cy in EYES:
+        at = np.s_[round((cy - 1.5) * scale), round(cx * scale)]
+        assert np.abs(shut[at] - (0.8, 0.62, 0.55)).max() < 0.1, "skin where the iris was"
+        column = slice(round((cy + 0.5) * scale), round((cy + 5) * scale)), round(cx * scale)
+        assert shut[column].mean(1).min() < 0.45, "lashes"
+        low = np.s_[round((cy + 2) * scale), round((cx - 4) * scale)]
+        assert half[low].mean() > 0.85 > shut[low].mean(), "half shut, the lower eye is seen"
+    assert np.array_equal(shut[: int(50 * scale)], face[: int(50 * scale)])
+    assert np.array_equal(shut[int(74 * scale) :], face[int(74 * scale) :])
+
+
 def test_a_square_without_a_face_gets_no_error() -> None:
     blank = np.full((64, 64, 3), 0.5, np.float32)
     far = np.array([[200.0, 200.0], [230.0, 200.0]])
+    assert np.array_equal(lids.shut(blank, far, 0.0, 1.0), blank)
     made = beards.beard(blank, far, np.array([215.0, 220.0]), 0.0, 1.0)
     assert made.shape == blank.shape and np.isfinite(made).all()
     colour, cover = spectacles.glasses(far, 0.0, 64)

@@ -37,11 +37,11 @@ def beard(
     length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
-    where = _where(u, v) * _not_lips(face, u, v)
+    where = _where(u, v, amount) * _not_lips(face, u, v)
     strands = _strands(u, seed, long=1.2 + 2.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
-    hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.45 + 0.43 * amount)
-    shadow = (0.15 + 0.5 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
+    hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
+    shadow = (0.10 + 0.62 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
     brows = _brows(face, u, v)
     colour = (brows + 0.8 * grey * (0.42 - brows)) * (1.15 - 0.24 * np.clip(strands, -2, 2)[..., None])
     light = face @ LIGHT
@@ -54,11 +54,16 @@ def beard(
     return np.asarray(np.clip(made, 0, 1), np.float32)
 
 
-def _where(u: Plane, v: Plane) -> Plane:
-    """How thick a beard grows at places in units of the eyes' distance, 0 to 1, soft at its ends."""
+def _where(u: Plane, v: Plane, amount: float) -> Plane:
+    """How thick a beard grows at places in units of the eyes' distance, 0 to 1, soft at its ends.
+
+    A fuller one reaches further up the cheeks.
+    """
     jaw = np.hypot(u / 0.98, (v - 0.60) / 0.99)
     inside = _step(1.05 - jaw, 0.22)
-    cheek = 0.96 - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4  # from the sideburns down over the cheeks
+    cheek = (
+        1.04 - 0.12 * amount - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4
+    )  # from the sideburns down over the cheeks
     below = _step(v - cheek, 0.24)
     lip = _step(v - (0.72 + 0.45 * u * u), 0.12) * _step(0.60 - np.abs(u), 0.25) * _step(0.98 - v, 0.08)
     sides = 1 - 0.35 * _step(np.abs(u) - 0.5, 0.3)  # thinner towards the ears

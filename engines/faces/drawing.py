@@ -1,4 +1,4 @@
-"""What an edit draws into a photo at the photo's own size: hair of another colour, a beard, glasses.
+"""What an edit draws into a photo at the photo's own size: hair of another colour, shut eyes, a beard, glasses.
 
 The generator has sliders for them, and uses them where it draws everything itself. In a photo its difference would be
 as coarse as it is: a haze over hair, a smear around the eyes, a shadow for a beard. So these sliders are taken out of
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from engines.core import faces
 from engines.core.faces import Face
-from engines.faces import beards, hair, matting, spectacles
+from engines.faces import beards, hair, lids, matting, spectacles
 from engines.faces.generator import to_frame
 from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
 Plane = NDArray[np.float32]
-GLASSES, BEARD, GREY, DARK, FAIR = "glasses", "beard", "hair_grey", "hair_dark", "hair_blond"
-HAIR, WORN = (DARK, FAIR, GREY), (GLASSES, BEARD)
+GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
+HAIR, OVER = (DARK, FAIR, GREY), (SHUT, BEARD, GLASSES)
 _EXTREMES = ({DARK: 1.0}, {FAIR: 0.8})  # what shows where hair is
 _LOOK = 256  # side at which the eyes are looked for
+_GROWTH = 1.7  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
 _FULL = 3.0  # glasses are opaque from a third of the slider on; beyond it their frame grows stronger
 
 
@@ -42,9 +43,9 @@ class Drawing:
         return {name: value for name, value in self.sliders.items() if name in HAIR}
 
     @property
-    def worn(self) -> dict[str, float]:
+    def over(self) -> dict[str, float]:
         """Those that lie over the face."""
-        return {name: value for name, value in self.sliders.items() if name in WORN}
+        return {name: value for name, value in self.sliders.items() if name in OVER}
 
     def latents(self, ws: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
         """What the generator has to draw for `dyed`: the face as it is, recoloured, with dark and with fair hair.
@@ -79,10 +80,10 @@ class Marks:
         return Marks((self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2)
 
 
-def marks_of(square: Plane, face: Face) -> Marks:
+def marks_of(square: Plane, face: Face | None = None) -> Marks:
     """Where the face is in an aligned square (S, S, 3).
 
-    face: of the photo the square comes from; what no detector finds was there before.
+    face: of the photo the square comes from; what no detector finds was there before. None: where all are aligned to.
     """
     side = square.shape[0]
     small = to_frame(np.asarray(cv2.resize(square, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
@@ -93,29 +94,38 @@ def marks_of(square: Plane, face: Face) -> Marks:
     return Marks(eyes, nose, found[0].yaw)
 
 
-def marks_before(face: Face, side: int) -> Marks:
-    """Where a photo's face is in its own aligned square."""
+def marks_before(face: Face | None, side: int) -> Marks:
+    """Where a photo's face is in its own aligned square; without one, where all faces are aligned to."""
+    if face is None:
+        return Marks(faces.TEMPLATE[:2] * side, faces.TEMPLATE[2] * side, 0.0)
     matrix = face.to_square(side)
     eyes, nose = (np.array(points) @ matrix[:, :2].T + matrix[:, 2] for points in (face.eyes, face.nose))
     return Marks(eyes, nose, face.yaw)
 
 
-def put_on(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
-    """A square (S, S, 3) with a beard, as grey as the hair is, and glasses over it."""
-    amount, grey = (max(0.0, sliders.get(name, 0.0)) for name in (BEARD, GREY))
-    if amount > 0:
-        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, amount, grey=grey)
-    amount = sliders.get(GLASSES, 0.0)
-    if amount > 0:
-        colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * amount)
-        square = np.asarray(square + min(1.0, _FULL * amount) * cover[..., None] * (colour - square), np.float32)
+def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
+    """A square (S, S, 3) with eyes shut, a beard as grey as the hair is, and glasses over it."""
+    shut, bearded, grey, glasses = (max(0.0, sliders.get(name, 0.0)) for name in (SHUT, BEARD, GREY, GLASSES))
+    if shut > 0:
+        square = lids.shut(square, marks.eyes, marks.turn, shut)
+    if bearded > 0:
+        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, bearded**_GROWTH, grey=grey)
+    if glasses > 0:
+        colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * glasses)
+        square = np.asarray(square + min(1.0, _FULL * glasses) * cover[..., None] * (colour - square), np.float32)
     return square
 
 
 def taken_out(directions: Directions, sliders: Sliders) -> tuple[Mapping[str, float], Drawing | None]:
     """(the sliders that the generator draws, what is drawn at the photo's own size)."""
     known = directions.names
-    able = set(WORN) | (set(HAIR) if {DARK, FAIR} <= set(known) else set())
-    drawn = {name: value for name, value in sliders.items() if name in able and (value > 0 or name not in WORN)}
+    able = set(OVER) | (set(HAIR) if {DARK, FAIR} <= set(known) else set())
+    drawn = {name: value for name, value in sliders.items() if name in able and (value > 0 or name not in OVER)}
     rest = {name: value for name, value in sliders.items() if name not in drawn}
     return rest, Drawing(drawn, directions) if drawn else None
+
+
+def of_new_face(sliders: Sliders) -> tuple[dict[str, float], dict[str, float]]:
+    """(the sliders that the generator draws on a face of its own, those it draws too weakly and that lie over it)."""
+    over = {name: value for name, value in sliders.items() if name == BEARD and value > 0}
+    return {name: value for name, value in sliders.items() if name not in over}, over

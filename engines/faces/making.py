@@ -135,7 +135,7 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
 
 
 def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
-    """The photo's face and the edited one, aligned, at a side that is quick to compare; without what is only worn."""
+    """The photo's face and the edited one, aligned, at a side that is quick to compare; without what lies over it."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
     edited = pasting.compose(square, changed(generator, edit, factor), head=edit.head)
     return square, to_frame(dyed(generator, edit, factor, edited))
@@ -154,9 +154,9 @@ def dyed(generator: Generator, edit: Edit, factor: float, edited: NDArray[np.flo
 def finish(
     shop: Workshop, generator: Generator, edit: Edit, *, keep: float, sharpen: float, job: Job
 ) -> tuple[Finished, Frame]:
-    """The edit in the photo, and the aligned square of the result without what is only worn.
+    """The edit in the photo, and the aligned square of the result without what lies over the face.
 
-    Glasses and a beard change what dlib sees and not who somebody is: the distance is that of the face under them.
+    Glasses, a beard and lids change what dlib sees and not who somebody is: the distance is of the face under them.
     """
     for name, value in (("keep", keep), ("sharpen", sharpen)):
         if not 0 <= value <= 1:
@@ -183,8 +183,8 @@ def finish(
     edited, laid = pasting.composed(square, change, head=edit.head)
     edited = dyed(generator, edit, kept, edited)
     result = to_frame(edited)
-    if edit.drawn is not None and edit.drawn.worn:
-        edited = drawing.put_on(edited, drawing.marks_of(edited, face), edit.drawn.sliders)
+    if edit.drawn is not None and edit.drawn.over:
+        edited = drawing.laid_over(edited, drawing.marks_of(edited, face), edit.drawn.sliders)
     pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
@@ -194,8 +194,8 @@ def finish(
 
 
 def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
-    """Sliders at a part of their strength; what is only worn stays on."""
-    return {name: value * (1 if name in drawing.WORN else factor) for name, value in sliders.items()}
+    """Sliders at a part of their strength; what lies over the face stays as it is."""
+    return {name: value * (1 if name in drawing.OVER else factor) for name, value in sliders.items()}
 
 
 def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:

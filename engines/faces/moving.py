@@ -69,12 +69,17 @@ def animated(
     """Frames of a face whose sliders follow curves; inside its photo if there is one."""
     scene = None
     if photo is not None and isinstance(who, Inverted):
-        base, drawn = drawing.taken_out(directions, base)
-        scene = _Scene(generator, photo, who, size, drawn)
+        _, dye = drawing.taken_out(directions, {name: base[name] for name in drawing.HAIR if name in base})
+        base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
+        scene = _Scene(generator, photo, who, size, dye)
     deltas = who.deltas if isinstance(who, Inverted) else ()
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
-        wishes = [talking.at(curves, frame, base) for frame in range(start, stop)]
+        wishes = [talking.at(curves, number, base) for number in range(start, stop)]
+        over: list[Mapping[str, float]] = [{}] * len(wishes)
+        if scene is not None:
+            split = [drawing.taken_out(directions, wish) for wish in wishes]
+            wishes, over = [dict(rest) for rest, _ in split], [{} if one is None else one.sliders for _, one in split]
         kinds = [{} if scene is None else by_kind(directions, wish) for wish in wishes]
         codes = [
             directions.shift(some)
@@ -82,18 +87,19 @@ def animated(
             for some in (wish, *alone.values())
         ]
         pictures = iter(generator.pictures(who.ws + np.stack(codes), deltas))
-        for alone in kinds:
+        for alone, laid in zip(kinds, over, strict=True):
             job.check()
             picture, parts = next(pictures), {kind: next(pictures) for kind in alone}
-            yield labelled(resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture, parts))
+            frame = resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture, parts, laid)
+            yield labelled(frame)
         job.report(stop / frames, "Filming", None)
 
 
 class _Scene:
-    """A photo at the film's size, in which the face moves. Hair is coloured once, a beard and glasses move along."""
+    """A photo at the film's size, in which the face moves. Hair is coloured once, glasses and the like move along."""
 
     def __init__(
-        self, generator: Generator, photo: Pixels, who: Inverted, size: int, drawn: drawing.Drawing | None
+        self, generator: Generator, photo: Pixels, who: Inverted, size: int, dye: drawing.Drawing | None
     ) -> None:
         eight = photo[..., :3]
         if eight.dtype == np.uint16:
@@ -105,24 +111,28 @@ class _Scene:
         self._before = generator.picture(who)
         side = pasting.working_side(self._face, generator.resolution)
         self._square = pasting.aligned(self._photo, self._face, side)
-        self._worn = drawn.sliders if drawn is not None and drawn.worn else {}
+        self._hair: Mapping[str, float] = {} if dye is None else dye.sliders
         self._marks: drawing.Marks | None = None
-        if drawn is not None and drawn.hair:
+        if dye is not None:
             own = self._square.astype(np.float32) / np.float32(255)
-            dyed = drawn.dyed(own, generator.pictures(drawn.latents(who.ws, 1.0), who.deltas), 1.0)
+            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), 1.0)
             self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
             self._square = pasting.aligned(self._photo, self._face, side)
         self._head = matting.head(self._square)
         self._behind = backdrop.behind(self._square, self._head)
 
-    def frame(self, picture: NDArray[np.float32], alone: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
-        """The photo with the face as the generator shows it now.  alone: see `steadied`."""
+    def frame(
+        self, picture: NDArray[np.float32], alone: Mapping[str, NDArray[np.float32]], over: Mapping[str, float]
+    ) -> NDArray[np.uint8]:
+        """The photo with the face as the generator shows it now.  alone: see `steadied`; over: what lies over it."""
         change = Change(self._before, steadied(self._before, picture, alone))
         edited, laid = pasting.composed(self._square, change, head=self._head, behind=self._behind)
-        if self._worn:
+        if not over:
+            self._marks = None
+        else:
             now = drawing.marks_of(edited, self._face)  # landmarks tremble, so half of it is where they were before
             self._marks = now if self._marks is None else now.between(self._marks)
-            edited = drawing.put_on(edited, self._marks, self._worn)
+            edited = drawing.laid_over(edited, self._marks, {**self._hair, **over})
         return np.asarray(pasting.paste(self._photo, self._face, self._square, edited, laid)[0], np.uint8)
 
 

@@ -47,20 +47,21 @@ class Newcomers:
     ) -> Frame:
         """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
 
-        A photo's face gets glasses and a beard as `finish` draws them, where its eyes were.
+        A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard.
         """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")
-        directions, worn = self._shop.directions(latents.model) if sliders else None, {}
-        wish = directions.checked(sliders or {}) if directions else {}
+        directions = self._shop.directions(latents.model) if sliders else None
+        wish, over = drawing.of_new_face(directions.checked(sliders or {}) if directions else {})
         if isinstance(latents, Inverted):
-            worn = {name: wish.pop(name) for name in drawing.WORN if wish.get(name, 0.0) > 0}
+            over |= {name: wish.pop(name) for name in drawing.OVER if wish.get(name, 0.0) > 0}
         shift = directions.shift(wish) if directions else np.float32(0)
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
-            if worn and isinstance(latents, Inverted):
-                marks = drawing.marks_before(latents.face, picture.shape[0])
-                picture = drawing.put_on(picture, marks, wish | worn)
+            if over:
+                face = latents.face if isinstance(latents, Inverted) else None
+                marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture))
+                picture = drawing.laid_over(picture, marks, wish | over)
             frame = to_frame(picture)
         job.note(seconds=round(time.perf_counter() - start, 4))
         job.report(1.0)

@@ -19,6 +19,7 @@ from engines.core.errors import OptionError
 from engines.core.image import Picture, write_image
 from engines.core.job import Fact, Job
 from engines.core.provenance import EDITED, Recipe, xmp_packet
+from engines.faces import drawing
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judge_card, judged
 from engines.faces.values import Frame, Latents, Sliders
@@ -45,12 +46,16 @@ def faces(
     """(seed, picture) for each seed, with the same sliders."""
     if len(seeds) > MOST:
         raise OptionError(f"At most {MOST:,} faces at once; {len(seeds):,} are too many.")
-    shift = shop.directions(generator.card.id).shift(sliders) if sliders else np.float32(0)
+    directions = shop.directions(generator.card.id) if sliders else None
+    wish, over = drawing.of_new_face(directions.checked(sliders) if directions else {})
+    shift = directions.shift(wish) if directions else np.float32(0)
     for start in range(0, len(seeds), _BLOCK):
         block = seeds[start : start + _BLOCK]
         ws = np.stack([one.ws for one in latents(generator, block, truncation)]) + shift
         for index, picture in enumerate(generator.pictures(ws)):
             job.report((start + index + 1) / len(seeds), "Making faces")
+            if over:
+                picture = drawing.laid_over(picture, drawing.marks_of(picture), wish | over)
             yield block[index], to_frame(picture)
 
 
