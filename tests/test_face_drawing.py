@@ -63,7 +63,7 @@ def person(colour: tuple[float, float, float], side: int = 256, *, strands: floa
 
 @pytest.fixture(scope="module")
 def found() -> np.ndarray:
-    return hair.where(person(BROWN), person((0.05,) * 3, 64), person((0.7, 0.6, 0.4), 64), head(128))
+    return hair.where(person(BROWN), person((0.05,) * 3, 64), person((0.7, 0.6, 0.4), 64))
 
 
 def test_hair_is_found_and_skin_and_wall_are_not(found: np.ndarray) -> None:
@@ -77,7 +77,7 @@ def test_hair_is_found_and_skin_and_wall_are_not(found: np.ndarray) -> None:
 
 def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
     bald = person(FAIR_SKIN)
-    none = hair.where(bald, bald, bald, head(128))
+    none = hair.where(bald, bald, bald)
     assert not none.any()
     assert np.array_equal(hair.recoloured(bald, none, bald, bald, grey=1.0), bald)
 
@@ -221,6 +221,14 @@ def test_lids_come_down_over_the_eyes(side: int) -> None:
         assert half[low].mean() > 0.85 > shut[low].mean(), "half shut, the lower eye is seen"
     assert np.array_equal(shut[: int(50 * scale)], face[: int(50 * scale)])
     assert np.array_equal(shut[int(74 * scale) :], face[int(74 * scale) :])
+
+
+def test_no_beard_grows_beside_a_turned_face() -> None:
+    face = bare()
+    face[:, 80:] = (0.3, 0.4, 0.7)  # the wall begins where the cheek ends
+    made = beards.beard(face, EYES, NOSE, 0.0, 1.0)
+    assert np.abs(made - face)[:, 86:].max() < 0.05
+    assert (face - made)[95:110, 44:76].mean() > 0.15
 
 
 def test_a_square_without_a_face_gets_no_error() -> None:

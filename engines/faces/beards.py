@@ -37,7 +37,7 @@ def beard(
     length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
-    where = _where(u, v, amount) * _not_lips(face, u, v)
+    where = _where(u, v, amount) * _not_lips(face, u, v) * _on_skin(face, u, v)
     strands = _strands(u, seed, long=1.2 + 2.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
     hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
@@ -82,6 +82,20 @@ def _not_lips(face: Plane, u: Plane, v: Plane) -> Plane:
     )
     soft = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(face.shape[0] / 140, 0.6))
     return np.asarray(np.minimum(free, 1 - np.clip(1.6 * soft, 0, 1)), np.float32)
+
+
+def _on_skin(face: Plane, u: Plane, v: Plane) -> Plane:
+    """1 where the face is, 0 beside it: behind a head that is turned is no jaw."""
+    side = face.shape[0]
+    lab = cv2.cvtColor(cv2.GaussianBlur(face, (0, 0), max(side / 100, 0.6)), cv2.COLOR_RGB2LAB)
+    cheeks = lab[(np.abs(u) < 0.5) & (v > 0.3) & (v < 0.6)]
+    if not len(cheeks):
+        return np.ones_like(u)
+    away = np.abs(lab - np.median(cheeks, 0)) / np.array([45, 16, 18], np.float32)
+    mask = cv2.morphologyEx(
+        (away.max(2) < 1).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side // 24 | 1,) * 2, np.uint8)
+    )
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), side / 128), np.float32)
 
 
 def _brows(face: Plane, u: Plane, v: Plane) -> Plane:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.core import faces
 from engines.core.faces import Face
-from engines.faces import beards, hair, lids, matting, spectacles
+from engines.faces import beards, hair, lids, spectacles
 from engines.faces.generator import to_frame
 from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
@@ -62,7 +62,7 @@ class Drawing:
         if not len(pictures):
             return square
         plain, coloured, dark, fair = pictures
-        where = hair.where(square, dark, fair, matting.head(to_frame(square)))
+        where = hair.where(square, dark, fair)
         grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
         return hair.recoloured(square, where, plain, coloured, grey=grey)
 

@@ -20,25 +20,24 @@ _FLOOR = 0.06  # added to light before ratios are taken
 _ROUNDS = 3
 
 
-def where(face: Plane, dark: Plane, fair: Plane, head: Plane) -> Plane:
+def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
     """How much of each place is hair, (S, S) from 0 to 1; nothing where hardly any is found, or the square ends.
 
-    dark, fair: the generator's pictures of this face with the darkest and with very fair hair, of any size. head:
-    (n, n), where the head is.
+    dark, fair: the generator's pictures of this face with the darkest and with very fair hair, of any size.
     """
     small = np.asarray(cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
-    likely = _likely(dark, fair) * _even(head, SIDE)
-    skin = skin_of(SIDE)
-    other = _unlike_skin(small, skin)
-    marks = np.full((SIDE, SIDE), cv2.GC_BGD, np.uint8)
-    near = cv2.dilate(_even(head, SIDE), np.ones((5, 5), np.uint8)) > 0.5
-    marks[near] = cv2.GC_PR_BGD
-    marks[: SIDE // 4, SIDE // 8 : -SIDE // 8] = cv2.GC_PR_BGD  # a head's outline is sought in an ellipse, hair is not
-    sure = (likely > 0.7) & (skin < 0.05)
-    if (sure & other).sum() < 0.4 * sure.sum():  # hair as fair as skin
-        other = np.ones_like(other)
-    sure &= other
-    marks[near & (likely > 0.25) & other] = cv2.GC_PR_FGD
+    likely, skin, around = _likely(dark, fair), skin_of(SIDE), _around(1.0)
+    if likely[~around].mean() > 0.25:  # it recoloured the background, too
+        around = _around(0.9)
+    middle_third = (np.arange(SIDE) * 6 // SIDE == 3)[:, None]
+    sure = (likely > 0.7) & (skin < 0.05) & around
+    other = _unless(sure, _unlike(small, (skin > 0.9) & middle_third))
+    free = _unless(sure & other, _unlike(small, ~around & (np.arange(SIDE)[:, None] < SIDE // 2)))
+    sure &= other & free
+    near = (cv2.dilate(likely, np.ones((9, 9), np.uint8)) > 0.25) & around
+    near[: SIDE // 4, SIDE // 8 : -SIDE // 8] = True  # what stands above the hair that it drew
+    marks = np.where(near & free, np.uint8(cv2.GC_PR_BGD), np.uint8(cv2.GC_BGD))
+    marks[near & (likely > 0.35) & other & free] = cv2.GC_PR_FGD
     marks[sure] = cv2.GC_FGD
     marks[(skin > 0.6) | ~other & (skin_of(SIDE, reach=1.5) > 0)] = cv2.GC_BGD
     if min((marks == cv2.GC_FGD).mean(), (marks == cv2.GC_BGD).mean()) < _LEAST:
@@ -111,13 +110,23 @@ def _frame(side: int) -> Plane:
     return np.asarray(np.minimum.outer(rows.clip(0, 1), columns.clip(0, 1)), np.float32)
 
 
-def _unlike_skin(small: Plane, skin: Plane) -> NDArray[np.bool_]:
-    """Where a picture (SIDE, SIDE, 3) is of another colour than the skin of its cheeks and nose."""
+def _around(reach: float) -> NDArray[np.bool_]:
+    """Where hair may be, (SIDE, SIDE): around a head and down its sides, not at collars; at 1 almost anywhere."""
+    y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
+    collar = (y > 0.82) & (np.abs(x - 0.5) < 0.34)
+    return np.asarray((np.hypot((x - 0.5) / 0.5 / reach, np.minimum(y - 0.52, 0) / 0.56) < 1) & ~collar)
+
+
+def _unless(sure: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a colour tells from hair; everywhere if most of the hair is of that colour, too."""
+    return other if (sure & other).sum() >= 0.4 * sure.sum() else np.ones_like(other)
+
+
+def _unlike(small: Plane, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a picture (SIDE, SIDE, 3) is of another colour than most of what is known."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
-    middle_third = np.s_[SIDE // 2 : SIDE * 2 // 3]
-    known = lab[middle_third][skin[middle_third] > 0.9]
-    middle = np.median(known, 0)
-    spread = np.maximum(1.5 * np.median(np.abs(known - middle), 0), (4, 2, 2))
+    middle = np.median(lab[known], 0)
+    spread = np.maximum(1.5 * np.median(np.abs(lab[known] - middle), 0), (4, 2, 2))
     return np.asarray(np.square((lab - middle) / (3 * spread)).sum(2) > 1)
 
 
