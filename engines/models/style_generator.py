@@ -148,7 +148,7 @@ class Level(nn.Module):
             grain = self.grain[index]
             if noise is not None:
                 grain = torch.randn(x.shape[0], 1, *x.shape[2:], generator=noise, device=x.device)
-            x = torch.addcmul(x, grain.to(x.dtype), self.noise_strength[index].to(x.dtype))
+            x = x + (grain * self.noise_strength[index]).to(x.dtype)  # a sum is several times as quick as addcmul here
             x = F.leaky_relu(x, 0.2)
         rgb = self.rgb(x, ws[:, -1], gain=GAIN, delta=deltas[len(self.convs)]).float()  # (N, 3, 2H, 2W)
         if image is None:

@@ -65,12 +65,12 @@ class Options:
     batch: int = 16
     paired: float = 0.5
     moved: float = 0.25
-    g_lr: float = 3e-4
+    g_lr: float = 1e-4
     d_lr: float = 2e-4
-    adversarial: float = 0.5
-    matching: float = 10.0
+    adversarial: float = 0.3
+    matching: float = 1.0
     in_range: float = 4.0
-    afar: float = 30.0
+    afar: float = 250.0
     tint: float = 30.0
     kept: float = 20.0
     ema_images: float = 4000.0
