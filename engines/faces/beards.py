@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.faces.hair import LIGHT
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
-LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _HAIRS = 340  # across the square
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.faces import matting
+from engines.faces.hair import LIGHT, skin_of
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
 NAMES = ("glasses", "hair_grey", "eyes_shut", "beard")  # the first lies over all others
-_LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
@@ -25,10 +25,10 @@ def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
     side = face.shape[0]
     mask = matting.head(np.asarray((face * 255).clip(0, 255), np.uint8))
     head = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-    between = cv2.GaussianBlur(np.abs((blond - dark) @ _LIGHT), (0, 0), side / 100) * head
+    between = cv2.GaussianBlur(np.abs((blond - dark) @ LIGHT), (0, 0), side / 100) * head
     most = float(np.quantile(between[between > 0.05], 0.8)) if (between > 0.05).any() else 1.0
-    hair = np.clip((between / most - 0.2) / 0.3, 0, 1) * (1 - _skin(side))
-    hair *= np.clip((0.48 - dark @ _LIGHT) / 0.15, 0, 1)  # black hair is darker than any skin
+    hair = np.clip((between / most - 0.2) / 0.3, 0, 1) * (1 - skin_of(side))
+    hair *= np.clip((0.48 - dark @ LIGHT) / 0.15, 0, 1)  # black hair is darker than any skin
     hair = np.asarray(cv2.GaussianBlur(hair.astype(np.float32), (0, 0), side / 160), np.float32)
 
     def mean(plane: Plane, sigma: float) -> Plane:
@@ -36,20 +36,12 @@ def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
         weight = cv2.GaussianBlur(hair, (0, 0), sigma) + 1e-3
         return np.asarray(cv2.GaussianBlur(plane * hair, (0, 0), sigma) / weight, np.float32)
 
-    own, fair = face @ _LIGHT, mean(blond @ _LIGHT, side / 64)
+    own, fair = face @ LIGHT, mean(blond @ LIGHT, side / 64)
     middle = float((fair * hair).sum() / max(float(hair.sum()), 1e-6))
     strands = (own + 0.06) / (mean(own, side / 40) + 0.06)
     light = (0.60 + 0.8 * (fair - middle)) * np.clip(strands, 0.7, 1.15)
     grey = (light[..., None] * np.array([0.985, 1.0, 1.01], np.float32)).clip(0, 1)
     return np.asarray(face + hair[..., None] * (grey - face), np.float32)
-
-
-def _skin(side: int) -> Plane:
-    """The front of the face and the neck, soft, where there is skin and no hair but brows, (S, S)."""
-    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
-    face = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
-    neck = np.hypot((x - 0.5) / 0.19, np.maximum(0.80 - y, 0) / 0.1)
-    return np.asarray(np.clip((1.06 - np.minimum(face, neck)) / 0.12, 0, 1), np.float32)
 
 
 def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
@@ -92,13 +84,13 @@ def beard(face: Plane, eyes: NDArray[np.float64], nose: NDArray[np.float64], tur
     red = face[..., 0] - face[..., 1]
     cheek = float(np.median(red[(np.abs(u) < 0.7) & (v > 0.35) & (v < 0.6)]))
     mouth = (np.abs(u) < 0.5) & (v > 0.85) & (v < 1.3)
-    lips_or_teeth = (red - cheek > 0.06) | (face @ _LIGHT < 0.16) | (face.min(2) > 0.62)
+    lips_or_teeth = (red - cheek > 0.06) | (face @ LIGHT < 0.16) | (face.min(2) > 0.62)
     hollow = lips_or_teeth & mouth
     inside *= 1 - cv2.GaussianBlur(hollow.astype(np.float32), (0, 0), side / 110)
     hair = face[round(0.10 * side) : round(0.17 * side), round(0.42 * side) : round(0.58 * side)].mean((0, 1))
     colour = np.clip(0.75 * hair, 0.06, 0.34)
     cover = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), side / 100) * np.clip(0.80 + 0.06 * strands, 0.4, 0.95)
-    shaded = colour * (0.55 + 0.9 * (face @ _LIGHT)[..., None])
+    shaded = colour * (0.55 + 0.9 * (face @ LIGHT)[..., None])
     return np.asarray(face + cover[..., None] * (shaded - face), np.float32)
 
 
