@@ -34,10 +34,11 @@ def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
     other = _unless(sure, _unlike(small, (skin > 0.9) & middle_third))
     free = _unless(sure & other, _unlike(small, ~around & (np.arange(SIDE)[:, None] < SIDE // 2)))
     sure &= other & free
-    near = (cv2.dilate(likely, np.ones((9, 9), np.uint8)) > 0.25) & around
+    doubt = 0.25 + 0.2 * np.clip((np.arange(SIDE)[:, None] / SIDE - 0.65) / 0.15, 0, 1)  # clothes are recoloured, too
+    near = (cv2.dilate(likely, np.ones((9, 9), np.uint8)) > doubt) & around
     near[: SIDE // 4, SIDE // 8 : -SIDE // 8] = True  # what stands above the hair that it drew
     marks = np.where(near & free, np.uint8(cv2.GC_PR_BGD), np.uint8(cv2.GC_BGD))
-    marks[near & (likely > 0.35) & other & free] = cv2.GC_PR_FGD
+    marks[near & (likely > doubt + 0.1) & other & free] = cv2.GC_PR_FGD
     marks[sure] = cv2.GC_FGD
     marks[(skin > 0.6) | ~other & (skin_of(SIDE, reach=1.5) > 0)] = cv2.GC_BGD
     if min((marks == cv2.GC_FGD).mean(), (marks == cv2.GC_BGD).mean()) < _LEAST:
@@ -105,7 +106,7 @@ def _inner(hair: Plane) -> Plane:
 def _frame(side: int) -> Plane:
     """1, falling to 0 at the edge of a square: soon above the head, slowly where long hair goes on below."""
     near = (np.arange(side, dtype=np.float32) + 0.5) / side
-    rows = np.minimum(near / 0.015, (1 - near) / 0.12)
+    rows = np.minimum(near / 0.015, (1 - near) / 0.3)
     columns = np.minimum(near, 1 - near) / 0.03
     return np.asarray(np.minimum.outer(rows.clip(0, 1), columns.clip(0, 1)), np.float32)
 
