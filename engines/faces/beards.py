@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.faces.hair import LIGHT
+from engines.faces.pasting import smooth
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
@@ -25,12 +26,11 @@ def beard(
     amount: float,
     *,
     grey: float = 0.0,
-    seed: int = 0,
 ) -> Plane:
     """The face with a beard of the colour of its brows.  amount: above 0 a shadow and stubble, 1 a full short beard.
 
     eyes: (2, 2) at (x, y) pixels; nose: its base; turn: the nose's offset from the middle of the eyes over their
-    distance, 0 = frontal (`Face.yaw`). grey: how grey it is, 0 to 1. seed: of its hairs.
+    distance, 0 = frontal (`Face.yaw`). grey: how grey it is, 0 to 1.
     """
     side, axes = face.shape[0], Axes(eyes)
     u, v = (plane.astype(np.float32) for plane in axes.places(axes.middle, side))
@@ -38,7 +38,7 @@ def beard(
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
     where = _where(u, v, amount) * _not_lips(face, u, v) * _on_skin(face, u, v)
-    strands = _strands(u, seed, long=1.2 + 2.6 * amount)
+    strands = _strands(u, long=1.2 + 2.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
     hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
     shadow = (0.10 + 0.62 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
@@ -60,13 +60,13 @@ def _where(u: Plane, v: Plane, amount: float) -> Plane:
     A fuller one reaches further up the cheeks.
     """
     jaw = np.hypot(u / 0.98, (v - 0.60) / 0.99)
-    inside = _step(1.05 - jaw, 0.22)
+    inside = smooth(1.05 - jaw, 0, 0.22)
     cheek = (
         1.04 - 0.12 * amount - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4
     )  # from the sideburns down over the cheeks
-    below = _step(v - cheek, 0.24)
-    lip = _step(v - (0.72 + 0.45 * u * u), 0.12) * _step(0.60 - np.abs(u), 0.25) * _step(0.98 - v, 0.08)
-    sides = 1 - 0.35 * _step(np.abs(u) - 0.5, 0.3)  # thinner towards the ears
+    below = smooth(v - cheek, 0, 0.24)
+    lip = smooth(v - (0.72 + 0.45 * u * u), 0, 0.12) * smooth(0.60 - np.abs(u), 0, 0.25) * smooth(0.98 - v, 0, 0.08)
+    sides = 1 - 0.35 * smooth(np.abs(u) - 0.5, 0, 0.3)  # thinner towards the ears
     return np.asarray(np.clip(np.maximum(inside * below * sides, 0.95 * lip), 0, 1), np.float32)
 
 
@@ -107,13 +107,13 @@ def _brows(face: Plane, u: Plane, v: Plane) -> Plane:
     return np.asarray(np.clip(dark.mean(0) * 0.85, 0.03, 0.45), np.float32)
 
 
-def _strands(u: Plane, seed: int, *, long: float) -> Plane:
+def _strands(u: Plane, *, long: float) -> Plane:
     """Noise of unit variance that runs downwards and, beside the chin, outwards, as short hair does, (S, S).
 
     long: of a hair, over its width.
     """
     side = u.shape[0]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     fine = max(side, _HAIRS)
     width = fine / _HAIRS * 0.45
     drawn = cv2.GaussianBlur(
@@ -125,9 +125,3 @@ def _strands(u: Plane, seed: int, *, long: float) -> Plane:
     made = cv2.remap(noise, (x - lean * (y - side * 0.6)) % (side - 1), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     made = made - made.mean()
     return np.asarray(made / max(float(made.std()), 1e-6), np.float32)
-
-
-def _step(x: NDArray[np.floating], width: float) -> Plane:
-    """0 below 0, 1 above width, a smooth step between."""
-    t = np.clip(x / width, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

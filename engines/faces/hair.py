@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.faces.pasting import even
+
 Plane = NDArray[np.float32]
 LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SIDE = 192  # at which hair is looked for
@@ -50,8 +52,8 @@ def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
     opened = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     found = _joined(np.asarray(opened, np.float32), sure)
     side = face.shape[0]
-    soft = _guided(_even(found, side), np.asarray(face @ LIGHT, np.float32), side // 100 + 1)
-    return np.asarray(soft * np.clip((1 - _even(skin, side)) * 2, 0, 1) * _frame(side), np.float32)
+    soft = _guided(even(found, side), np.asarray(face @ LIGHT, np.float32), side // 100 + 1)
+    return np.asarray(soft * np.clip((1 - even(skin, side)) * 2, 0, 1) * _frame(side), np.float32)
 
 
 def recoloured(face: Plane, hair: Plane, before: Plane, after: Plane, *, grey: float = 0.0) -> Plane:
@@ -64,7 +66,7 @@ def recoloured(face: Plane, hair: Plane, before: Plane, after: Plane, *, grey: f
     if total < _LEAST * hair.size:
         return face
     side = face.shape[0]
-    small = _even(hair, before.shape[0])[..., None]
+    small = even(hair, before.shape[0])[..., None]
     core = _inner(hair) + np.float32(0.02) * hair
     own = np.asarray((face * core[..., None]).sum((0, 1)) / core.sum(), np.float32)  # (3,)
     colour = own + ((after - before) * small).sum((0, 1)) / max(float(small.sum()), 1e-6)
@@ -140,7 +142,7 @@ def _joined(found: Plane, sure: NDArray[np.bool_]) -> Plane:
 
 def _likely(dark: Plane, fair: Plane) -> Plane:
     """How much each place differs between dark and fair hair, (SIDE, SIDE), about 1 in the middle of hair."""
-    between = _even(np.asarray(np.abs((fair - dark) @ LIGHT), np.float32), SIDE)
+    between = even(np.asarray(np.abs((fair - dark) @ LIGHT), np.float32), SIDE)
     between = np.asarray(cv2.GaussianBlur(between, (0, 0), SIDE / 100), np.float32)
     seen = between[between > 0.05]
     return between / (float(np.quantile(seen, 0.8)) if seen.size else 1.0)
@@ -170,9 +172,3 @@ def _even_blur(plane: Plane, sigma: float) -> Plane:
     small = cv2.resize(plane, (max(side // 4, 16),) * 2, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma * small.shape[0] / side)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _even(plane: Plane, side: int) -> Plane:
-    """At another size without overshoot."""
-    kind = cv2.INTER_LINEAR if side > plane.shape[0] else cv2.INTER_AREA
-    return np.asarray(cv2.resize(plane, (side, side), interpolation=kind), np.float32)

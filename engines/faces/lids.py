@@ -17,11 +17,11 @@ _HALF = 0.27  # of an eye's width, in units of the eyes' distance
 _FILLED = 256  # largest side of the region in which skin is filled in
 
 
-def shut(face: Plane, eyes: NDArray[np.float64], turn: float, amount: float, *, seed: int = 0) -> Plane:
+def shut(face: Plane, eyes: NDArray[np.float64], turn: float, amount: float) -> Plane:
     """The face with its lids lowered.  amount: 0 as they are, 1 shut.
 
     eyes: (2, 2) at (x, y) pixels; turn: the nose's offset from the middle of the eyes over their distance, 0 = frontal
-    (`Face.yaw`). seed: of the lids' grain.
+    (`Face.yaw`).
     """
     side, axes = face.shape[0], Axes(eyes)
     made = face.copy()
@@ -33,18 +33,18 @@ def shut(face: Plane, eyes: NDArray[np.float64], turn: float, amount: float, *, 
             continue
         u, v = (plane[:, x0:x1].astype(np.float32) for plane in axes.places(eye, side, (y0, y1)))
         u /= _HALF * min(max(1 - 0.5 * turn * sign, 0.75), 1.1)  # the eye's corners at -1 and 1
-        made[y0:y1, x0:x1] = _lid(made[y0:y1, x0:x1], u, v, axes.unit, amount, seed)
+        made[y0:y1, x0:x1] = _lid(made[y0:y1, x0:x1], u, v, axes.unit, amount)
     return made
 
 
-def _lid(part: Plane, u: Plane, v: Plane, unit: float, amount: float, seed: int) -> Plane:
+def _lid(part: Plane, u: Plane, v: Plane, unit: float, amount: float) -> Plane:
     """One eye's surroundings with its lid lowered.  u, v: along and down from the eye's middle."""
     arch = np.sqrt(np.clip(1 - u * u, 0, 1))
     above, below = -0.135 * arch, 0.05 * np.clip(1 - u * u, 0, 1) + 0.03  # the edge of the lid, open and shut
     edge = above + amount * (below - above)
     opening = (np.abs(u) < 1.05) & (v > above - 0.05) & (v < below + 0.035)
     skin = _filled(part, opening)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     own = part - cv2.GaussianBlur(part, (0, 0), max(unit / 60, 0.6))
     grain = float(np.median(np.abs(own[~opening]))) * 1.2 if (~opening).any() else 0.0
     skin = skin + grain * cv2.GaussianBlur(rng.standard_normal(u.shape).astype(np.float32), (0, 0), 0.7)[..., None]

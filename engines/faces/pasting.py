@@ -47,8 +47,8 @@ def field(side: int, reach: float = 1.0) -> Plane:
     """
     y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
     edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
-    frame = _smooth(edge, 0.01, 0.11)
-    head = 1 - _smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
+    frame = smooth(edge, 0.01, 0.11)
+    head = 1 - smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
 
 
@@ -87,10 +87,10 @@ def composed(
     made = large.after + kept - own
     where, laid = field(side, 1.0 if head is None else _REACH), None
     if weight is not None:
-        where = where * _even(weight, side)[..., None]
+        where = where * even(weight, side)[..., None]
     if head is not None:
-        after, bare, moves = (_even(mask, side)[..., None] for mask in _rims(_even(head, _FLOW_SIDE), flow))
-        hidden = _even(backdrop.behind(square, head) if behind is None else behind, side)
+        after, bare, moves = (even(mask, side)[..., None] for mask in _rims(even(head, _FLOW_SIDE), flow))
+        hidden = even(backdrop.behind(square, head) if behind is None else behind, side)
         made = made + moves * (_between(own + made, hidden, after) - own - made)
         made = after * made + bare * (hidden - own)
         laid = np.asarray(where * bare, np.float32)
@@ -101,7 +101,7 @@ def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
     """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
     after, before = _rim(_moved(head, flow), 3), _rim(head, _LOOSE)
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
-    moves = _smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
+    moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
     return after, np.clip(before - after, 0, 1) * moves, moves
 
 
@@ -135,10 +135,10 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     moved = _moved(before, flow)
     still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
     weight = cv2.GaussianBlur((~still).astype(np.float32), (0, 0), 4.0)
-    flow = flow * _smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
+    flow = flow * smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
     moved = _moved(before, flow)
     apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
-    return flow, _smooth(apart, _FADE_FROM, _FADE_TO)
+    return flow, smooth(apart, _FADE_FROM, _FADE_TO)
 
 
 def _structure(picture: Plane) -> Plane:
@@ -233,7 +233,7 @@ def _resized(picture: Plane, side: int) -> Plane:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=kind), np.float32)
 
 
-def _even(plane: Plane, side: int) -> Plane:
+def even(plane: Plane, side: int) -> Plane:
     """At another size without overshoot: two masks that share a place must not come to more than 1."""
     if plane.shape[0] == side:
         return plane
@@ -249,7 +249,7 @@ def _moved(plane: Plane, flow: Plane) -> Plane:
     return np.asarray(made, np.float32)
 
 
-def _smooth(x: Plane, low: float, high: float) -> Plane:
+def smooth(x: NDArray[np.floating], low: float, high: float) -> Plane:
     """0 below low, 1 above high, a smooth step between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

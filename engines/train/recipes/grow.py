@@ -155,7 +155,6 @@ class Grow(Opposed[StyleGenerator]):
         self.oppose(grown(small, channels=options.channels, learning=options.learning), D, machine.device)
         self.adam_G = adam([(self.net, options.g_lr)])
         self.adam_D = adam([(self.D.heads, options.d_lr)])
-        self.rates = [options.g_lr]
         self._held_out_features: Tensor | None = None
 
     # One step
@@ -254,7 +253,7 @@ class Grow(Opposed[StyleGenerator]):
     # What the loop asks for
 
     @torch.no_grad()
-    def generate(self, count: int, *, seed: int, truncation_psi: float = 1.0, small: bool = False) -> Tensor:
+    def generate(self, count: int, *, seed: int, small: bool = False) -> Tensor:
         """New people, uint8 (count, 3, 2R, 2R); small: of the smaller generator, enlarged."""
         rng = torch.Generator(self.machine.device).manual_seed(seed)
         net = self.small if small else self.ema
@@ -263,7 +262,7 @@ class Grow(Opposed[StyleGenerator]):
             z = torch.randn(min(20, count - start), net.options.z_dim, generator=rng, device=self.machine.device)
             noise = self._noise(seed + start)
             with self.machine.autocast():
-                made = net(z, truncation_psi=truncation_psi, noise=noise).float()
+                made = net(z, noise=noise).float()
             if small:
                 made = F.interpolate(made, scale_factor=2, mode="bicubic", align_corners=False)
             chunks.append(to_bytes(made).cpu())
