@@ -623,3 +623,26 @@ def test_an_encoders_guess_is_where_the_search_begins_and_stays_near(faces: Face
         blind, _ = search.latents(None, 6)
     assert steps == 6 and found.shape == guess.shape
     assert np.abs(found - guess).mean() < 0.5 * np.abs(blind - guess).mean()
+
+
+def test_a_grown_generator_takes_the_smaller_ones_encoder(tmp_path: Path) -> None:
+    from engines.faces import making
+    from engines.models.face_encoder import build as build_encoder
+
+    card = replace(tiny_card(tmp_path), companions={"encoder": "guesser"})
+    write_card(card, tmp_path / f"{TINY}.toml")
+    shape = {"num_ws": 9, "w_dim": 16, "width": 8}
+    state = {key: value.contiguous() for key, value in build_encoder(**shape).state_dict().items()}
+    safetensors.torch.save_file(state, tmp_path / "guesser.safetensors")
+    source = Source("bundled", (_file(tmp_path / "guesser.safetensors", "weights"),))
+    guesser = replace(card, id="guesser", architecture="face_encoder", options=shape, source=source, companions={})
+    write_card(guesser, tmp_path / "guesser.toml")
+    shop = Engines("cpu", home=tmp_path / "home", cards=tmp_path)[FaceEditing]._shop
+    square = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    guess = making._encoded(shop, TINY, square, Job())
+    assert guess is not None and guess.shape == (12, 16)
+    assert np.array_equal(guess[9:], guess[6:9]) and np.abs(guess).max() > 0
+    small = cv2.resize(square, (16, 16), interpolation=cv2.INTER_AREA)  # nine latents are those of 16 pixels
+    assert np.array_equal(
+        making._encoded(shop, TINY, cv2.resize(small, (32, 32), interpolation=cv2.INTER_NEAREST), Job()), guess
+    )

@@ -79,6 +79,7 @@ class ModelCard:
 
     architecture: "spandrel" (recognised from the weights) or a module of `engines.models` whose `build` makes it.
     input_range: what the network expects; the studio's own tensors are in [0, 1].  role: the plain choice it answers.
+    companions: ids of other models that it works with, by what its engine calls them.
     """
 
     id: str
@@ -97,6 +98,7 @@ class ModelCard:
     input_range: tuple[float, float] = (0.0, 1.0)
     options: Mapping[str, Any] = field(default_factory=dict)
     tiling: Tiling = field(default_factory=Tiling)
+    companions: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path()
 
@@ -175,8 +177,9 @@ def write_card(card: ModelCard, path: Path) -> None:
     ]
     for file in card.source.files:
         lines += ["", "[[weights.files]]"] + [f"{key} = {_toml(value)}" for key, value in vars(file).items()]
-    if card.metrics:
-        lines += ["", "[metrics]"] + [f"{key} = {_toml(value)}" for key, value in card.metrics.items()]
+    for name, table in (("companions", card.companions), ("metrics", card.metrics)):
+        if table:
+            lines += ["", f"[{name}]"] + [f"{key} = {_toml(value)}" for key, value in table.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -19,6 +19,7 @@ from engines.core.job import Job
 from engines.core.network import Network, build_module
 from engines.core.residency import Residency
 from engines.faces.values import Frame, Inverted, Latents
+from engines.models.style_generator import GeneratorOptions
 
 _BATCH = 8  # pictures in one forward, where several are wanted
 
@@ -43,7 +44,7 @@ class Generator:
         with self.residency.turn(self.job, urgent=self.urgent):
             w = self.network(torch.from_numpy(z), method="mapping").cpu()
         w = w + (1 - truncation) * (self.mean() - w)
-        count = 3 * (int(np.log2(self.resolution)) - 1)
+        count = GeneratorOptions.of(self.card.options).num_ws
         return w[:, None].expand(-1, count, -1).contiguous().numpy()
 
     def mean(self) -> Tensor:

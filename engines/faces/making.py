@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from engines.faces.pasting import Change
 from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
 from engines.faces.workshop import Workshop
+from engines.models.style_generator import GeneratorOptions, stretched
 from engines.super_resolution import SuperResolution
 
 _LOOK_SIDE = 256  # at which the identity is compared while the guard searches
@@ -87,10 +89,12 @@ def _encoded(shop: Workshop, model: str, square: Frame, job: Job) -> NDArray[np.
     card = shop.encoder(model)
     if card is None:
         return None
-    picture = torch.from_numpy(square.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+    side = 2 ** (int(card.options["num_ws"]) // 3 + 1)  # it knows as many latents as a generator of this side has
+    seen = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    picture = torch.from_numpy(seen.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
     with shop.residency.lease(card, job=job) as network, shop.residency.turn(job):
         ws: NDArray[np.float32] = network(picture).cpu().numpy()[0]
-    return ws
+    return ws[stretched(len(ws), GeneratorOptions.of(shop.card(model).options).num_ws)]
 
 
 def _measured(generator: Generator, inverted: Inverted, seconds: float, job: Job) -> Inverted:

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from engines.core.card import ModelCard
 from engines.core.errors import CardError, OptionError
 from engines.faces.values import Slider
+from engines.models.style_generator import GeneratorOptions
 
 ROLE = "directions"
 
@@ -85,8 +86,8 @@ def read_directions(card: ModelCard, files: Mapping[str, Path]) -> Directions:
         with safetensors.safe_open(path, "numpy") as file:
             entries = tuple(json.loads((file.metadata() or {})["directions"]))
         vectors = load_file(path)["directions"].astype(np.float32)
-        levels = int(np.log2(int(card.options["resolution"]))) - 1
-        if vectors.shape != (len(entries), 3 * levels, int(card.options["w_dim"])):
+        shape = GeneratorOptions.of(card.options)
+        if vectors.shape != (len(entries), shape.num_ws, shape.w_dim):
             raise ValueError(f"shape {vectors.shape}")
         for entry in entries:
             if not (float(entry["low"]) <= 0 <= float(entry["high"]) and entry["name"]):

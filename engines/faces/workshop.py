@@ -50,5 +50,9 @@ class Workshop:
         return leased(self.residency, self.card(model), job, urgent=urgent)
 
     def encoder(self, model: str) -> ModelCard | None:
-        """The card of the network that guesses a generator's latents, or None where there is none."""
-        return next((card for card in self.catalogue.cards() if card.id == f"{model}-encoder"), None)
+        """The card of the network that guesses a generator's latents, or None where there is none.
+
+        A generator that grew names the smaller one's as its companion.
+        """
+        wanted = self.card(model).companions.get("encoder", f"{model}-encoder")
+        return next((card for card in self.catalogue.cards() if card.id == wanted), None)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,16 @@ class GeneratorOptions:
     def num_ws(self) -> int:
         """How many w a picture takes: one the 4x4 input, one a convolution, one an RGB layer."""
         return 3 * self.levels
+
+    @staticmethod
+    def of(options: Any) -> "GeneratorOptions":
+        """Of the mapping that a card keeps."""
+        return GeneratorOptions(**{**options, "channels": tuple(options["channels"])})
+
+
+def stretched(count: int, num_ws: int) -> list[int]:
+    """Which of a smaller generator's `count` latents one that grew from it takes: those of the last level go on."""
+    return [*range(count), *(count - 3 + index % 3 for index in range(num_ws - count))]
 
 
 class Dense(nn.Linear):

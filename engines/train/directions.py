@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engines.core.errors import StudioError
@@ -39,7 +38,7 @@ from engines.train.axes import PEOPLE, SEED, Axes, axes
 from engines.train.data import contact_sheet, to_bytes
 from engines.train.portraits import Portraits, mixes, portraits
 from engines.train.recipes.encoder import load_module
-from engines.train.responses import Census, Scores, Trial, census, gradients, regress
+from engines.train.responses import Scores, Trial, gradients, kept_census, regress
 from engines.train.sliders import HELD, POSE, SLIDERS, Found, Slider, merged, read, write
 from engines.train.ways import PORTRAIT_RANGES, Tries, candidates, from_axes, from_people
 
@@ -260,13 +259,7 @@ def find(
     """
     assert isinstance(reader, FaceAttributes)
     scores = Scores(reader)
-    if stored is not None and stored.exists():
-        kept = load_file(stored)
-        people = Census(kept["w"], kept["scores"], (*scores.names, *POSE))
-    else:
-        people = census(net, scores, count=count, posed=posed, say=say)
-        if stored is not None:
-            save_file({"w": people.w, "scores": people.scores}, stored)
+    people = kept_census(net, scores, stored, count=count, posed=posed, say=say)
     by_w, by_ws = regress(people), gradients(net, scores, people, count=min(96, count))
     say("responses known")
     tried, measured = (Trial(net, scores, people, count=n, seed=s) for n, s in ((min(16, faces), 21), (faces, 22)))

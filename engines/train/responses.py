@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,11 +30,15 @@ class Scores:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, 3, R, R) in about [-1, 1] -> (N, scores), differentiable."""
-        images = images.float().clamp(-1.2, 1.2)
+        images, side = images.float().clamp(-1.2, 1.2), images.shape[-1]
         squares = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
         read = self.reader(squares.contiguous(memory_format=torch.channels_last))  # (N, A + 1)
         beard = -read[:, self.reader.names.index("No_Beard"), None]
-        red, green, blue = F.adaptive_avg_pool2d(images[..., 32:112, 32:96], 4).clamp(-1, 1).unbind(1)  # the face
+        red, green, blue = (
+            F.adaptive_avg_pool2d(images[..., side // 4 : side * 7 // 8, side // 4 : side * 3 // 4], 4)
+            .clamp(-1, 1)
+            .unbind(1)
+        )  # the face
         light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         exposure, warmth = light.mean((1, 2))[:, None] * 50, (red - blue).mean((1, 2))[:, None] * 50
         return torch.cat([read, beard, exposure, warmth], 1)
@@ -84,6 +90,19 @@ def census(net: StyleGenerator, scores: Scores, *, count: int, posed: int, say: 
             say(f"{start} of {count} people")
     values = torch.cat([torch.cat(rows), torch.cat(turned)], 1)
     return Census(torch.cat(latents), values, (*scores.names, *POSE))
+
+
+def kept_census(
+    net: StyleGenerator, scores: Scores, stored: Path | None, *, count: int, posed: int, say: Callable[[str], None]
+) -> Census:
+    """What the file keeps of an earlier census; without one a new census, kept in the file if it is named."""
+    if stored is not None and stored.exists():
+        kept = load_file(stored)
+        return Census(kept["w"], kept["scores"], (*scores.names, *POSE))
+    people = census(net, scores, count=count, posed=posed, say=say)
+    if stored is not None:
+        save_file({"w": people.w, "scores": people.scores}, stored)
+    return people
 
 
 def regress(people: Census) -> Tensor:

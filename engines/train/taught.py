@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from engines.core.errors import DatasetError, StudioError
@@ -19,9 +18,9 @@ from engines.models.style_generator import StyleGenerator
 from engines.train import lessons
 from engines.train.directions import strip, told, walk
 from engines.train.recipes.encoder import ASSETS, load_module
-from engines.train.responses import Census, Scores, Trial
+from engines.train.responses import Scores, Trial, kept_census
 from engines.train.runs import RunFolder
-from engines.train.sliders import POSE, SLIDERS, Found, merged, read, write
+from engines.train.sliders import SLIDERS, Found, merged, read, write
 
 HIGH = {"glasses": 1.2, "eyes_shut": 1.3}  # where ranges end other than at 1, by eye on three photographs
 
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="run folder of the recipe teach")
     parser.add_argument("--generator", type=Path, default=ASSETS / "faces-128.toml", help="card of what was taught")
     parser.add_argument("--reader", type=Path, default=ASSETS / "face-attributes.toml", help="card of the face reader")
-    parser.add_argument("--census", type=Path, required=True, help="what engines.train.directions read (its --census)")
+    parser.add_argument("--census", type=Path, required=True, help="file of people read (--census of directions)")
     parser.add_argument("--directions", type=Path, required=True, help="the sliders that there are")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--strips", type=Path, help="folder for a strip of each lesson")
@@ -65,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every = dict(zip(lessons.NAMES, steps_of(RunFolder(given.run)), strict=True))
         steps = {name: every[name] for name in given.only or lessons.NAMES}
         net, reader = load_module(given.generator, StyleGenerator), load_module(given.reader, FaceAttributes)
-        scores, kept = Scores(reader), load_file(given.census)
-        people = Census(kept["w"], kept["scores"], (*scores.names, *POSE))
+        scores = Scores(reader)
+        people = kept_census(net, scores, given.census, count=12_000, posed=3_000, say=print)
         with torch.no_grad():
             found = figures(Trial(net, scores, people, count=given.faces, seed=22), steps, given.strips)
         write(given.out, *merged(read(given.directions), found, list(steps.values())))

@@ -1,6 +1,7 @@
 """A generator that grows a level: what stays, what learns, on windows."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from engines.models.efficientnet_lite import fold_batch_norms
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import Pictures
 from engines.train.discriminators import ProjectedDiscriminator
+from engines.train.growing import energies, grey, grown, lengthened
 from engines.train.loop import choose_machine
-from engines.train.recipes.grow import MARGIN, Grow, Options, grey, grown, latents_of, lengthened
+from engines.train.recipes.grow import MARGIN, Grow, Options, latents_of
 from engines.train.sliders import Found
 from tests.train import tiny
 
@@ -25,11 +27,11 @@ def small() -> StyleGenerator:
     return net.requires_grad_(False)
 
 
-def trainee(seed: int = 0, **changed: float) -> Grow:
+def trainee(seed: int = 0, **changed: Any) -> Grow:
     images = Pictures(tiny.pictures(12, size=32), tuple(f"p/{i}" for i in range(12)))
     latents = torch.randn(2, 8, 9, 12, generator=torch.Generator().manual_seed(1))
     found = Found("smile", "", "", "", "", "Smiling", -1.0, 2.0, 1.0, 0.1, 0.1, "age", 1.0, (0, 9), "w")
-    options = replace(Options(channels=6, learning=2, window=16, batch=8, g_lr=3e-3, d_lr=2e-3), **changed)
+    options = replace(Options(channels=(12, 6), window=16, batch=8, g_lr=(3e-3, 3e-3), d_lr=2e-3), **changed)
     torch.manual_seed(6)
     D = ProjectedDiscriminator(fold_batch_norms(tiny.backbone()), size=16, blocks=(0, 2, 3), out_channels=(8, 8, 16))
     known = ([found], [torch.ones(9, 12)])
@@ -38,11 +40,12 @@ def trainee(seed: int = 0, **changed: float) -> Grow:
 
 def test_a_new_level_adds_nothing_at_first() -> None:
     before = small()
-    net = grown(before, channels=6, learning=2)
+    net = grown(before, channels=(12, 6), learning=2)
     ws = torch.randn(3, 9, 12)
     large = net.synthesis(lengthened(ws, net.options.num_ws))
     wanted = F.interpolate(before.synthesis(ws), scale_factor=2, mode="bilinear", align_corners=False)
     assert net.options.resolution == 32 and torch.allclose(large, wanted, atol=1e-5)
+    assert large.shape == (3, 3, 32, 32) and net.options.channels[-2:] == (12, 6)
     learning = {name.split(".")[1] for name, p in net.named_parameters() if p.requires_grad}
     assert learning == {"2", "3"} and not any(p.requires_grad for p in net.mapping.parameters())
 
@@ -72,7 +75,8 @@ def test_both_generators_get_the_same_grain() -> None:
     trained = trainee()
     ws = lengthened(torch.randn(2, 9, 12), 12)
     made, below = trained.windows(ws, 8, 8)
-    assert torch.allclose(F.avg_pool2d(made, 2), below, atol=0.05), "the new level adds nothing yet"
+    enlarged = F.interpolate(below, scale_factor=2, mode="bilinear", align_corners=False)
+    assert torch.allclose(made[..., 1:-1, 1:-1], enlarged[..., 1:-1, 1:-1], atol=1e-4), "the new level adds nothing yet"
     again, _ = trained.windows(ws, 8, 8)
     assert not torch.allclose(made, again, atol=1e-3)
 
@@ -93,7 +97,7 @@ def test_a_batch_ends_with_the_same_people_moved() -> None:
 
 
 def test_the_top_levels_learn_and_lower_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = trainee(adversarial=0.0, afar=0.0, tint=0.0, kept=0.0)
+    trained = trainee(adversarial=0.0, afar=0.0, tint=0.0, kept=0.0, patches=0.0, matching=1.0, style=0.0, detail=0.0)
     batch = trained._batch(4, 6)
     monkeypatch.setattr(trained, "_batch", lambda pairs, shown: tuple(part.clone() for part in batch))
     monkeypatch.setattr(trained, "_corner", lambda: (8, 8))
@@ -106,7 +110,7 @@ def test_the_top_levels_learn_and_lower_ones_stay(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_discriminator_tells_them_apart() -> None:
-    trained = trainee(g_lr=1e-6)
+    trained = trainee(g_lr=(0.0, 1e-6))
     told = [float(trained.step()["loss_D"]) for _ in range(40)]
     assert np.mean(told[-8:]) < 0.9 * np.mean(told[:8])
 
@@ -134,10 +138,20 @@ def test_sheet_card_and_result_fit_together() -> None:
 
 def test_measures_tell_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engines.train.recipes.grow.lite2_features", lambda x, **_: x.float().mean((2, 3)))
-    assert set(trainee().measure()) == {
-        *("frechet_lite2", "kernel_lite2"),
-        *("frechet_lite2_small", "kernel_lite2_small"),
+    trained = trainee()
+    wanted = {
+        f"{kind}_lite2{look}{size}"
+        for kind in ("frechet", "kernel")
+        for look in ("", "_windows")
+        for size in ("", "_small")
     }
+    assert set(trained.measure()) == wanted
+    looks = trained._looks(trained.held_out.images)
+    assert looks[""].shape == (4, 3) and looks["_windows"].shape == (16, 3)
+    tiles = looks["_windows"].reshape(4, 4, 3)
+    assert torch.allclose(tiles.mean(1), looks[""]) and torch.allclose(
+        tiles[2, 1], trained.held_out.images[2, :, :16, 16:].float().mean((1, 2))
+    )
 
 
 def test_latents_are_of_both_sides() -> None:
@@ -149,6 +163,22 @@ def test_latents_are_of_both_sides() -> None:
     assert sides.shape == (2, 3, 2, 12) and not torch.equal(sides[0], sides[1])
     flipped = latents_of(encoder, images.flip(-1), choose_machine("cpu", "float32", seed=0))
     assert torch.equal(sides[0], flipped[1])
+
+
+def test_detail_counts_where_it_lies_and_not_how_it_is_turned() -> None:
+    rng = torch.Generator().manual_seed(0)
+    picture = torch.zeros(1, 3, 32, 32)
+    picture[..., :16, 16:] = 0.3 * torch.randn(16, 16, generator=rng)
+    told = energies(picture)
+    assert told.shape == (1, 2, 2, 2)
+    assert float((told - energies(-picture)).abs().max()) < 1e-5
+    assert float(told[0, 0, 0, 1] - told[0, 0, 1, 0]) > 3 and float(told[0, 0, 1, 0]) == pytest.approx(
+        np.log(0.004), abs=0.01
+    )
+    smooth = energies(F.avg_pool2d(picture, 3, 1, 1))
+    assert float((told - smooth)[0, 0, 0, 1]) > 2 * float((told - smooth)[0, 1, 0, 1]) > 0, (
+        "the finest octave goes first"
+    )
 
 
 def test_grey_is_luma() -> None:

@@ -21,24 +21,27 @@ from torch.nn import functional as F
 from engines.core.card import ModelCard, Source
 from engines.core.errors import DatasetError
 from engines.models.face_encoder import FaceEncoder
-from engines.models.style_generator import Level, StyleGenerator
+from engines.models.style_generator import StyleGenerator
 from engines.train import losses
 from engines.train.augment import AugmentOptions, draw_changes
 from engines.train.averaged import Opposed
 from engines.train.backbones import load_backbone
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
-from engines.train.discriminators import ProjectedDiscriminator
+from engines.train.discriminators import PatchDiscriminator, ProjectedDiscriminator
 from engines.train.ema import ema_beta, update_ema
+from engines.train.growing import energies, grey, grown, lengthened
 from engines.train.loop import Machine
 from engines.train.metrics import frechet_distance, kernel_distance, lite2_features
 from engines.train.optim import adam
 from engines.train.recipes.encoder import ASSETS, load_module
-from engines.train.recipes.faces import frozen, load_matching
+from engines.train.recipes.faces import frozen
+from engines.train.runs import Parts
 from engines.train.sliders import Found, read
 
 HELP = "a trained face generator at twice its resolution"
 DATA = ("faces_synthetic_256.zip",)
 MARGIN = 4  # cells around a window, so that its border sees what lies beside it
+MILD = AugmentOptions(brightness=0.2, saturation=0.0, contrast=0.2, translation=0.03, cutout=0.0)
 FAR = 4  # pixels a side that are taken together where pictures are compared from afar
 
 
@@ -47,28 +50,30 @@ class Options:
     """How a generator grows.
 
     generator, encoder, directions: of the smaller generator: its card, its encoder's card, its sliders. channels:
-    feature maps of the new level. learning: levels that learn, from the top, the new one among them. window: side of
-    what is trained on at once. batch: pictures a step; paired: part of it that answers real pictures; moved: part of
-    it that is the rest moved by sliders, which the discriminator does not see. g_lr, d_lr: Adam's learning rates.
-    adversarial, matching, in_range: weights of the losses. afar: weight of the mean absolute difference from the
-    smaller generator's picture at half of its side; tint: of the same at its side in colour alone; kept: of what
-    sliders change, from what they change there.
+    feature maps of the top levels, the new one's last; the others are widened to theirs. window: side of what is
+    trained on at once. batch: pictures a step; paired: part of it that answers real pictures; moved: part of it that is
+    the rest moved by sliders, which the discriminator does not see. g_lr: Adam's learning rates of the levels that
+    learn, the new one's last; d_lr: of the discriminators. adversarial, patches, matching, style, detail, in_range:
+    weights of the losses. afar: weight of the mean absolute difference from the smaller generator's picture at half of
+    its side; tint: of the same at its side in colour alone; kept: of what sliders change, from what they change there.
     ema_images: half-life of what is kept, in pictures. hold_out: pictures of the first archive never trained on.
     """
 
     generator: str = str(ASSETS / "faces-128.toml")
     encoder: str = str(ASSETS / "faces-128-encoder.toml")
     directions: str = str(ASSETS / "faces-128-directions.safetensors")
-    channels: int = 24
-    learning: int = 3
+    channels: tuple[int, ...] = (64, 32)
     window: int = 128
     batch: int = 16
     paired: float = 0.5
     moved: float = 0.25
-    g_lr: float = 1e-4
+    g_lr: tuple[float, ...] = (1e-4, 3e-4, 1e-3)
     d_lr: float = 2e-4
     adversarial: float = 0.3
-    matching: float = 1.0
+    patches: float = 1.0
+    matching: float = 0.3
+    style: float = 1.0
+    detail: float = 4.0
     in_range: float = 4.0
     afar: float = 250.0
     tint: float = 30.0
@@ -101,33 +106,6 @@ def latents_of(encoder: FaceEncoder, images: Tensor, machine: Machine) -> Tensor
     return torch.stack([torch.cat(answers) for answers in sides])
 
 
-def grown(small: StyleGenerator, *, channels: int, learning: int) -> StyleGenerator:
-    """The generator with one level more, that adds nothing yet. Its top `learning` levels take gradients."""
-    shape = small.options
-    widths = (*shape.channels[: shape.levels], channels)
-    net = StyleGenerator(replace(shape, resolution=2 * shape.resolution, channels=widths))
-    load_matching(net, small.state_dict())
-    net.requires_grad_(False)
-    for level in list(net.levels)[-learning:]:
-        assert isinstance(level, Level)
-        level.requires_grad_(True)
-        newest = level.rgb.weight
-    torch.nn.init.zeros_(newest)
-    return net
-
-
-def grey(images: Tensor) -> Tensor:
-    """Pictures (N, 3, H, W) without their colour, Rec. 601 luma in all three planes, channels_last."""
-    luma = (images * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    return luma.expand_as(images).contiguous(memory_format=torch.channels_last)
-
-
-def lengthened(ws: Tensor, count: int) -> Tensor:
-    """Latents (…, num_ws, w_dim) for a generator of more levels: those of the last level go on, (…, count, w_dim)."""
-    missing = count - ws.shape[-2]
-    return torch.cat([ws, *[ws[..., -3:, :]] * (missing // 3)], -2)
-
-
 class Grow(Opposed[StyleGenerator]):
     """The larger generator, the discriminator of its windows and the data. Implements loop.Trainee."""
 
@@ -152,10 +130,12 @@ class Grow(Opposed[StyleGenerator]):
         self.rng = torch.Generator(machine.device).manual_seed(machine.seed)
         if D is None:
             D = ProjectedDiscriminator(load_backbone("lite0"), size=options.window)
-        self.oppose(grown(small, channels=options.channels, learning=options.learning), D, machine.device)
-        self.adam_G = adam([(self.net, options.g_lr)])
-        self.adam_D = adam([(self.D.heads, options.d_lr)])
-        self._held_out_features: Tensor | None = None
+        self.learning = len(options.g_lr)
+        self.oppose(grown(small, channels=options.channels, learning=self.learning), D, machine.device)
+        self.patches = PatchDiscriminator(1, width=32, halvings=2).to(machine.device)
+        self.adam_G = adam(list(zip(list(self.net.levels)[-self.learning :], options.g_lr, strict=True)))
+        self.adam_D = adam([(self.D.heads, options.d_lr), (self.patches, options.d_lr)])
+        self._held_out_features: dict[str, Tensor] | None = None
 
     # One step
 
@@ -166,7 +146,7 @@ class Grow(Opposed[StyleGenerator]):
         reals, ws = self._batch(pairs, shown)
         top, left = self._corner()
         reals = grey(reals[:, :, top : top + o.window, left : left + o.window])
-        change = draw_changes(o.batch, AugmentOptions(saturation=0.0), rng=self.rng)
+        change = draw_changes(o.batch, MILD, rng=self.rng)
         seen = replace(change, **{name: value[:shown] for name, value in vars(change).items()})
         with self.machine.autocast():
             fakes, below = self.windows(ws, top, left)
@@ -176,26 +156,42 @@ class Grow(Opposed[StyleGenerator]):
             real_logits = self.D.logits(real_features)
             fake_logits = self.D.logits([feature.detach() for feature in fake_features])
             loss_D = losses.hinge_discriminator(real_logits, fake_logits)
+            plain = grey(fakes)[:shown, :1]
+            loss_P = losses.hinge_discriminator(self.patches(reals[:, :1]), self.patches(plain.detach()))
         self.adam_D.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss_D)
+        torch.autograd.backward(loss_D + loss_P)
         self.adam_D.step()
-        with self.machine.autocast(), frozen(self.D):
+        with self.machine.autocast(), frozen(self.D), frozen(self.patches):
+            local = losses.hinge_generator(self.patches(plain))
             adversarial = losses.hinge_generator(self.D.logits(fake_features))
-            matching = losses.feature_matching([f[:pairs] for f in fake_features], [r[:pairs] for r in real_features])
+            answers, wanted = ([f[:pairs] for f in features] for features in (fake_features, real_features))
+            matching, style = losses.feature_matching(answers, wanted), losses.style(answers, wanted)
         away = F.avg_pool2d(fakes.float(), 2) - below  # (B, 3, W / 2, W / 2)
         afar = F.avg_pool2d(away, FAR // 2).abs().mean()
         tint = (away - grey(away)).abs().mean()
         kept = (away[shown:] - away[2 * shown - o.batch : shown]).abs().mean()
         overshoot = losses.out_of_range(fakes)
-        loss_G = o.adversarial * adversarial + o.paired * o.matching * matching
+        detail = (energies(fakes[:pairs]) - energies(reals[:pairs])).abs().mean()
+        loss_G = (
+            o.adversarial * adversarial
+            + o.patches * local
+            + o.paired * (o.matching * matching + o.style * style + o.detail * detail)
+        )
         loss_G = loss_G + o.afar * afar + o.tint * tint + o.kept * kept + o.in_range * overshoot
         self.adam_G.zero_grad(set_to_none=True)
         torch.autograd.backward(loss_G)
         self.adam_G.step()
         self.images += o.batch
         update_ema(self.ema, self.net, beta=ema_beta(self.images, half_life=o.ema_images, batch=o.batch, rampup=0.2))
-        scalars = {"loss_D": loss_D, "adversarial": adversarial, "matching": matching, "afar": afar}
-        scalars |= {"tint": tint, "kept": kept}
+        scalars = {
+            "loss_D": loss_D,
+            "loss_P": loss_P,
+            "local": local,
+            "adversarial": adversarial,
+            "matching": matching,
+            "afar": afar,
+        }
+        scalars |= {"style": style, "detail": detail, "tint": tint, "kept": kept}
         return {name: value.detach() for name, value in scalars.items()}
 
     @torch.no_grad()
@@ -223,34 +219,55 @@ class Grow(Opposed[StyleGenerator]):
 
     def _corner(self) -> tuple[int, int]:
         """Where a window lies, in whole cells of the last frozen level."""
-        cell = 2**self.options.learning
+        cell = 2**self.learning
         free = (self.net.options.resolution - self.options.window) // cell
         top, left = (torch.randint(free + 1, (2,), generator=self.rng, device=self.rng.device) * cell).tolist()
         return top, left
 
     def windows(self, ws: Tensor, top: int, left: int) -> tuple[Tensor, Tensor]:
         """A window of the pictures (N, 3, W, W), and of what the smaller generator draws there (N, 3, W / 2, W / 2)."""
-        window, cell = self.options.window, 2**self.options.learning
-        split = len(self.net.levels) - self.options.learning
+        split = len(self.net.levels) - self.learning
         with torch.no_grad():
             x, image = self.net.climb(self.net.foot(ws), None, ws, range(split), noise=self.rng)
         seed = int(torch.randint(2**31, (), generator=self.rng, device=self.rng.device))
-        rows, columns = (slice(max(0, at // cell - MARGIN), (at + window) // cell + MARGIN) for at in (top, left))
-        x = x[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
-        image = image[:, :, rows, columns]
-        _, made = self.net.climb(x, image, ws, range(split, len(self.net.levels)), noise=self._noise(seed))
+        made = self._rise(self.net, x, image, ws, (top, left), seed)
         with torch.no_grad():
-            _, below = self.small.climb(x, image, ws, range(split, len(self.small.levels)), noise=self._noise(seed))
-        top, left = top - rows.start * cell, left - columns.start * cell
-        below = below[:, :, top // 2 : (top + window) // 2, left // 2 : (left + window) // 2]
-        made = made[:, :, top : top + window, left : left + window]
+            below = self._rise(self.small, x, image, ws, (top, left), seed)
         return made.contiguous(memory_format=torch.channels_last), below.float()
 
-    def _noise(self, seed: int) -> torch.Generator:
-        """Random numbers that can be drawn twice: both generators get the same grain."""
-        return torch.Generator(self.machine.device).manual_seed(seed)
+    def _rise(
+        self, net: StyleGenerator, x: Tensor, image: Tensor, ws: Tensor, corner: tuple[int, int], seed: int
+    ) -> Tensor:
+        """The window as a generator draws it, from what the frozen levels made (maps x, picture image).
+
+        Each level works on the window and MARGIN cells around it. The same seed gives both generators the same grain.
+        """
+        noise = torch.Generator(self.machine.device).manual_seed(seed)
+        window, levels = self.options.window, len(self.net.levels)
+        held = [0, 0]  # where what there is of the level begins
+        for index in range(levels - self.learning, len(net.levels) + 1):
+            cell = 2 ** (levels - index)
+            margin = 0 if index == len(net.levels) else MARGIN
+            starts = [max(0, at // cell - margin) for at in corner]
+            ends = [min(self.net.options.resolution, at + window + margin * cell) // cell for at in corner]
+            rows, columns = (slice(a - h, b - h) for a, b, h in zip(starts, ends, held, strict=True))
+            x, image = x[:, :, rows, columns], image[:, :, rows, columns]
+            if index < len(net.levels):
+                x = x.contiguous(memory_format=torch.channels_last)
+                x, image = net.climb(x, image, ws, range(index, index + 1), noise=noise)
+                held = [2 * start for start in starts]
+        return image
 
     # What the loop asks for
+
+    def state(self) -> Parts:
+        """As of every game, and the patches' discriminator."""
+        return {**super().state(), "patches": self.patches.state_dict()}
+
+    def load_state(self, parts: Parts) -> None:
+        """Put a state back."""
+        super().load_state(parts)
+        self.patches.load_state_dict(parts["patches"])
 
     @torch.no_grad()
     def generate(self, count: int, *, seed: int, small: bool = False) -> Tensor:
@@ -260,7 +277,7 @@ class Grow(Opposed[StyleGenerator]):
         chunks = []
         for start in range(0, count, 20):
             z = torch.randn(min(20, count - start), net.options.z_dim, generator=rng, device=self.machine.device)
-            noise = self._noise(seed + start)
+            noise = torch.Generator(self.machine.device).manual_seed(seed + start)
             with self.machine.autocast():
                 made = net(z, noise=noise).float()
             if small:
@@ -269,19 +286,28 @@ class Grow(Opposed[StyleGenerator]):
         return torch.cat(chunks)
 
     def measure(self) -> Mapping[str, float]:
-        """Fréchet and kernel distance on lite2 features; `…_small` of the smaller generator's pictures, enlarged."""
-        count = len(self.held_out)
-        if count < 2:
+        """Fréchet and kernel distance on lite2 features; `…_small` of the smaller generator's pictures, enlarged.
+
+        lite2 sees 128 pixels a side, so whole pictures tell whether faces are still faces. `…_windows` is of their
+        windows, unscaled: what the larger picture is for.
+        """
+        if len(self.held_out) < 2:
             return {}
-        device = self.machine.device
         if self._held_out_features is None:
-            self._held_out_features = lite2_features(self.held_out.images, device=device)
+            self._held_out_features = self._looks(self.held_out.images)
         values = {}
         for name, small in (("", False), ("_small", True)):
-            ours = lite2_features(self.generate(count, seed=2, small=small), device=device)
-            values[f"frechet_lite2{name}"] = frechet_distance(ours, self._held_out_features)
-            values[f"kernel_lite2{name}"] = kernel_distance(ours, self._held_out_features)
+            ours = self._looks(self.generate(len(self.held_out), seed=2, small=small))
+            for look, wanted in self._held_out_features.items():
+                values[f"frechet_lite2{look}{name}"] = frechet_distance(ours[look], wanted)
+                values[f"kernel_lite2{look}{name}"] = kernel_distance(ours[look], wanted)
         return values
+
+    def _looks(self, images: Tensor) -> dict[str, Tensor]:
+        """lite2's numbers of the pictures uint8 (N, 3, 2R, 2R) and of the windows that tile them."""
+        side, device = self.options.window, self.machine.device
+        tiles = images.unfold(2, side, side).unfold(3, side, side).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+        return {"": lite2_features(images, device=device), "_windows": lite2_features(tiles, device=device)}
 
     def sample(self) -> Image.Image:
         """New faces under those of the smaller generator, enlarged; two rows of each."""

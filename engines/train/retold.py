@@ -1,0 +1,87 @@
+"""Measures known sliders on another generator: python -m engines.train.retold CARD --directions FILE --out FILE
+
+For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed: steps and
+ranges stay, steps are lengthened where there are more layers, and every figure is measured again.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engines.core.errors import StudioError
+from engines.models.face_attributes import FaceAttributes
+from engines.models.style_generator import StyleGenerator, stretched
+from engines.train.directions import strip, told, walk
+from engines.train.recipes.encoder import ASSETS, load_module
+from engines.train.responses import Scores, Trial, kept_census
+from engines.train.sliders import SLIDERS, Found, read, write
+
+
+def lengthened(one: Found, step: Tensor, num_ws: int) -> tuple[Found, Tensor]:
+    """A direction (L, w_dim) for a generator of num_ws latents, L of them or more."""
+    first, last = one.layers
+    longer = step[stretched(len(step), num_ws)]
+    return replace(one, layers=(first, num_ws if last == len(step) else last)), longer
+
+
+def figures(trial: Trial, one: Found, step: Tensor) -> Found:
+    """What this direction does to generated faces, over the range it has."""
+    slider = next(slider for slider in SLIDERS if slider.name == one.name)
+    path, rises = walk(slider, trial, step, one.low, one.high)
+    return told(slider, trial, one.method, one.layers, step, one.low, one.high, path, rises)
+
+
+def all_figures(
+    trial: Trial, known: tuple[Sequence[Found], Sequence[Tensor]], *, strips: Path | None, say: Callable[[str], None]
+) -> tuple[list[Found], list[Tensor]]:
+    """Every direction lengthened and measured; strips: folder for a strip of each."""
+    found, steps = [], []
+    for one, step in zip(*known, strict=True):
+        one, step = lengthened(one, step, trial.net.options.num_ws)
+        found.append(figures(trial, one, step))
+        steps.append(step)
+        say(str(found[-1]))
+        if strips is not None:
+            strips.mkdir(parents=True, exist_ok=True)
+            strip(trial, step, found[-1]).save(strips / f"{one.name}.png")
+    return found, steps
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit code is 1 after an error whose sentence goes to stderr."""
+    parser = argparse.ArgumentParser(prog="python -m engines.train.retold", description=__doc__.splitlines()[0])
+    parser.add_argument("card", type=Path, help="card of the generator")
+    parser.add_argument("--reader", type=Path, default=ASSETS / "face-attributes.toml", help="card of the face reader")
+    parser.add_argument("--directions", type=Path, required=True, help="the sliders that there are")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument("--strips", type=Path, help="folder for a strip of each slider")
+    parser.add_argument("--census", type=Path, help="file that keeps who was read, so that a second run need not")
+    parser.add_argument("--count", type=int, default=12_000, help="people to make and read (default 12000)")
+    parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
+    parser.add_argument("--faces", type=int, default=50, help="people who are measured (default 50)")
+    parser.add_argument("--seed", type=int, default=22, help="of those people (default 22, as in directions)")
+    given = parser.parse_args(arguments)
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        net, reader = load_module(given.card, StyleGenerator), load_module(given.reader, FaceAttributes)
+        scores = Scores(reader)
+        people = kept_census(net, scores, given.census, count=given.count, posed=given.posed, say=say)
+        trial = Trial(net, scores, people, count=given.faces, seed=given.seed)
+        with torch.no_grad():
+            write(given.out, *all_figures(trial, read(given.directions), strips=given.strips, say=say))
+    except StudioError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
