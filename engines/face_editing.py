@@ -305,7 +305,7 @@ class FaceEditing(Newcomers, Engine):
 
     def examples(self) -> Iterator[Example]:
         """A new face, and an edit of a given place in a picture of grain, where there are sliders."""
-        yield Example("generate", (), {"seed": 3}, (128, 128, 3))
+        yield Example("generate", (), {"seed": 3}, (256, 256, 3))
         card = self._shop.card(MODEL)
         if card.source.file("directions") is not None:
             grain = np.random.default_rng(0).integers(0, 256, (80, 72, 3), np.uint8)

@@ -75,6 +75,31 @@ def test_hair_is_found_and_skin_and_wall_are_not(found: np.ndarray) -> None:
     assert found[head(256) < 1].mean() < 0.02
 
 
+def test_clothes_of_the_hairs_colour_are_not_hair(found: np.ndarray) -> None:
+    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    shoulders = (y > 0.78) & (np.abs(x - 0.5) > 0.4)
+
+    def dressed(colour: tuple[float, float, float], side: int = 256) -> np.ndarray:
+        at = cv2.resize(shoulders.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST) > 0
+        return np.where(at[..., None], np.float32(colour), person(colour, side)).astype(np.float32)
+
+    seen = hair.where(dressed(BROWN), dressed((0.05,) * 3, 64), dressed((0.7, 0.6, 0.4), 64))
+    assert seen[shoulders].max() < 0.05, "the generator recolours them, too, but they do not begin at the head"
+    assert np.abs(seen - found)[:150].max() < 0.3 and seen[:60].mean() > 0.2
+
+
+def test_before_a_wall_of_the_hairs_colour_the_generator_tells_where_it_ends() -> None:
+    def before_a_dark_wall(colour: tuple[float, float, float], wall: float, side: int) -> np.ndarray:
+        dark = np.float32(BROWN) * np.float32(wall)
+        return np.where(head(side)[..., None] > 0, person(colour, side), dark).astype(np.float32)
+
+    photo = before_a_dark_wall(BROWN, 1.0, 256)
+    seen = hair.where(photo, before_a_dark_wall((0.05,) * 3, 0.9, 64), before_a_dark_wall((0.7, 0.6, 0.4), 1.5, 64))
+    away = cv2.erode(1 - head(256), np.ones((21, 21), np.uint8)) > 0
+    assert seen[away].max() < 0.1, "it recolours the wall a little, and the photo shows no edge"
+    assert seen[20:60, 110:146].mean() > 0.9
+
+
 def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
     bald = person(FAIR_SKIN)
     none = hair.where(bald, bald, bald)

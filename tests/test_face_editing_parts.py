@@ -332,3 +332,36 @@ def test_no_hair_shines_through_what_is_laid_over_it() -> None:
     )
     assert plain[middle].std() > 20 and laid[middle].std() < 2
     assert abs(float(laid[middle].mean()) - 153) < 1 and np.array_equal(laid[:top], photo[:top])
+
+
+def test_a_face_is_worked_on_at_its_own_side() -> None:
+    def side(size: float) -> int:
+        one, two, nose = ((float(x), float(y)) for x, y in faces.TEMPLATE * size)
+        return pasting.working_side(faces.Face((0, 0, size, size), (one, two), nose, 1.0))
+
+    assert side(183.0) == 183 and side(300.0) == 300
+    assert side(20.0) == pasting.LEAST and side(9000.0) == pasting.WORK
+
+
+def test_a_small_face_that_turns_leaves_no_outline_behind() -> None:
+    """An edge of the photo that the edit removes is gone, though the generator's pictures are larger than the face."""
+    y, x = np.mgrid[0:220, 0:220]
+    photo = np.where(((x > 110) & (y > 20))[..., None], (220, 190, 170), (40, 30, 30)).astype(np.uint8)
+    face = faces.Face((60, 60, 160, 160), ((92.0, 104.0), (128.0, 104.0)), (110.0, 120.0), 1.0)
+    side = pasting.working_side(face)
+    square = pasting.aligned(photo, face, side)
+    before = np.asarray(cv2.resize(square.astype(np.float32) / 255, (256, 256), interpolation=cv2.INTER_CUBIC))
+    after = np.broadcast_to(before[128:129, -30:-29], before.shape).astype(np.float32)  # light everywhere
+    edited = pasting.compose(square, pasting.Change(before, after))
+    made, _ = pasting.paste(photo, face, square, edited)
+    middle = made[100:120, 100:120].astype(float).mean(2)
+    assert 220 > side >= pasting.LEAST and np.abs(np.diff(middle, axis=1)).max() < 8, "the old edge was 160 high"
+
+
+def test_expressions_leave_hair_alone() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(0.3, 0.5, (64, 64, 3)).astype(np.float32)
+    after = before + np.float32(0.05)
+    made = steadying.steadied(before, after, {"expression": after})
+    assert np.allclose(made[:8], before[:8]) and np.allclose(made[:, :6], before[:, :6])
+    assert np.abs(made - after)[36:44, 28:36].mean() < 0.02

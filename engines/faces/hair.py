@@ -20,6 +20,7 @@ SIDE = 192  # at which hair is looked for
 _LEAST = 0.01  # part of the square; less is no hair
 _FLOOR = 0.06  # added to light before ratios are taken
 _ROUNDS = 3
+_NOTCH = 31  # how wide a gap between hair and hair, in those pixels, is looked at once more
 
 
 def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
@@ -37,8 +38,11 @@ def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
     free = _unless(sure & other, _unlike(small, ~around & (np.arange(SIDE)[:, None] < SIDE // 2)))
     sure &= other & free
     doubt = 0.25 + 0.2 * np.clip((np.arange(SIDE)[:, None] / SIDE - 0.65) / 0.15, 0, 1)  # clothes are recoloured, too
-    near = (cv2.dilate(likely, np.ones((9, 9), np.uint8)) > doubt) & around
-    near[: SIDE // 4, SIDE // 8 : -SIDE // 8] = True  # what stands above the hair that it drew
+    if free.all():  # the background has the hair's colour: only the generator tells them apart
+        doubt, near = doubt + 0.4, around & (likely > doubt + 0.4)
+    else:
+        near = (cv2.dilate(likely, np.ones((9, 9), np.uint8)) > doubt) & around
+        near[: SIDE // 4, SIDE // 8 : -SIDE // 8] = True  # what stands above the hair that it drew
     marks = np.where(near & free, np.uint8(cv2.GC_PR_BGD), np.uint8(cv2.GC_BGD))
     marks[near & (likely > doubt + 0.1) & other & free] = cv2.GC_PR_FGD
     marks[sure] = cv2.GC_FGD
@@ -49,6 +53,9 @@ def where(face: Plane, dark: Plane, fair: Plane) -> Plane:
     cv2.setRNGSeed(0)  # its clustering draws at random: the same photo gives the same hair
     cv2.grabCut(view, marks, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     found = ((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.float32)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_NOTCH,) * 2)
+    notches = cv2.erode(cv2.dilate(found, ellipse), ellipse, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    found = np.maximum(found, notches * (other & free & (skin < 0.6)))  # a fringe redder than the rest is left out
     opened = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     found = _joined(np.asarray(opened, np.float32), sure)
     side = face.shape[0]
@@ -134,9 +141,9 @@ def _unlike(small: Plane, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _joined(found: Plane, sure: NDArray[np.bool_]) -> Plane:
-    """The pieces of a mask that have something sure in them."""
+    """The pieces of a mask that have something sure in them, around the head: what begins below it is clothes."""
     _, names = cv2.connectedComponents((found > 0.5).astype(np.uint8))
-    kept = np.unique(names[sure & (found > 0.5)])
+    kept = np.unique(names[: SIDE * 3 // 5][(sure & (found > 0.5))[: SIDE * 3 // 5]])
     return np.asarray(np.isin(names, kept[kept > 0]), np.float32)
 
 

@@ -178,7 +178,7 @@ def finish(
 
     kept = guard.strongest(distance_at, limit)[0] if keep > 0 else 1.0
     job.report(0.3, "Making the edit")
-    side = pasting.working_side(face, generator.resolution)
+    side = pasting.working_side(face)
     square = pasting.aligned(edit.photo, face, side)
     change = changed(generator, edit, kept)
     if sharpen > 0 and side > 1.3 * generator.resolution:

@@ -109,7 +109,7 @@ class _Scene:
         scale = np.array([self._photo.shape[1] / (right - left), self._photo.shape[0] / (bottom - top)])
         self._face = _moved(who.face, np.array([left, top]), float(scale.mean()))
         self._before = generator.picture(who)
-        side = pasting.working_side(self._face, generator.resolution)
+        side = pasting.working_side(self._face)
         self._square = pasting.aligned(self._photo, self._face, side)
         self._hair: Mapping[str, float] = {} if dye is None else dye.sliders
         self._marks: drawing.Marks | None = None

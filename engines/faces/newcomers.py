@@ -17,7 +17,7 @@ from engines.faces.generator import to_frame
 from engines.faces.values import Described, Frame, Inverted, Latents, Slider, Sliders
 from engines.faces.workshop import Workshop
 
-MODEL = "faces-128"
+MODEL = "faces-256"
 
 
 class Newcomers:

@@ -20,6 +20,7 @@ from engines.faces import backdrop
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
+LEAST = 64
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
 _FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
@@ -202,9 +203,11 @@ def region(size: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:
     return max(int(left), 0), max(int(top), 0), min(int(right), size[1]), min(int(bottom), size[0])
 
 
-def working_side(face: Face, resolution: int) -> int:
-    """The side at which a face is worked on: its own, but neither below the generator's nor above WORK."""
-    return int(np.clip(round(face.size), resolution, WORK))
+def working_side(face: Face) -> int:
+    """The side at which a face is worked on: its own, within LEAST and WORK. A larger square, shrunk when it is laid
+    back, would not meet the photo's sharp edges.
+    """
+    return int(np.clip(round(face.size), LEAST, WORK))
 
 
 def aligned(photo: Pixels, face: Face, side: int) -> Frame:

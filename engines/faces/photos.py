@@ -152,7 +152,7 @@ def made_up(
         edit = slider_edit(shop, photo, inverted, {"makeup": amount})
         by_generator = pasting.compose(square, changed(generator, edit, 1.0), weight=weight.astype(np.float32))
         edited = np.clip(edited + by_generator - own, 0, 1)
-    side = pasting.working_side(face, generator.resolution if generator else 64)
+    side = pasting.working_side(face)
     large = pasting.aligned(photo, face, side)
     correction = cv2.resize(edited - own, (side, side), interpolation=cv2.INTER_CUBIC)
     target = np.asarray(np.clip(large.astype(np.float32) / 255 + correction, 0, 1), np.float32)
@@ -168,7 +168,7 @@ def blended(
 ) -> Finished:
     """The first face's photo with the features of the blend in it; hair, light and complexion stay the photo's."""
     both = mixing.mix(a, b, **mix)
-    side = pasting.working_side(a.face, generator.resolution)
+    side = pasting.working_side(a.face)
     square = pasting.aligned(photo, a.face, side)
     plain = Change(generator.picture(a), generator.picture(both))
     change, weight = mixing.fitted(pasting.aligned(photo, a.face, makeup.SIDE), plain)

@@ -28,16 +28,18 @@ class Near:
     """How far around, as parts of the side, something as dark, as light, of such a colour must have been before.
 
     grey: so near to grey, in _MIX' colours, a new place may be whatever was there.
+    inside: whether nothing but the face may change, no hair around it and no clothes.
     """
 
     dark: float
     light: float
     colour: float
     grey: float | None = None
+    inside: bool = False
 
 
 # A mouth that opens has teeth, no lighter than the lightest of the face; a fringe brings the dark of hair far down.
-NEAR = {"expression": Near(0.12, 0.4, 0.12, grey=0.03), "fringe": Near(0.3, 0.3, 0.12)}
+NEAR = {"expression": Near(0.12, 0.4, 0.12, grey=0.03, inside=True), "fringe": Near(0.3, 0.3, 0.12)}
 
 
 def by_kind(directions: Directions, sliders: Sliders) -> dict[str, dict[str, float]]:
@@ -57,8 +59,18 @@ def steadied(before: Plane, after: Plane, alone: Mapping[str, Plane]) -> Plane:
         if kind == POSE:
             after = np.asarray(after * _light(before) / np.maximum(_light(picture), 0.02), np.float32)
         else:
-            after = after + (_drawn_back(before, picture, NEAR[kind]) - picture)
+            drawn = _drawn_back(before, picture, NEAR[kind])
+            if NEAR[kind].inside:
+                drawn = before + _face(before.shape[0]) * (drawn - before)
+            after = after + (drawn - picture)
     return after
+
+
+def _face(side: int) -> Plane:
+    """1 where an aligned picture shows the face, falling to 0 within its hair and its neck, (side, side, 1)."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    far = np.hypot((x - 0.5) / 0.25, (y - 0.61) / 0.29)
+    return np.asarray(np.clip((1.4 - far) / 0.4, 0, 1)[..., None], np.float32)
 
 
 def _light(picture: Plane) -> Plane:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engines.models.style_generator import Level, StyleGenerator, stretched
+from engines.train.metrics import lite2_features
 
 
 def grown(small: StyleGenerator, *, channels: Sequence[int], learning: int) -> StyleGenerator:
@@ -62,3 +63,9 @@ def energies(images: Tensor) -> Tensor:
 def lengthened(ws: Tensor, count: int) -> Tensor:
     """Latents (…, num_ws, w_dim) for a generator of more levels: those of the last level go on, (…, count, w_dim)."""
     return ws[..., stretched(ws.shape[-2], count), :]
+
+
+def looks(images: Tensor, window: int, *, device: torch.device) -> dict[str, Tensor]:
+    """lite2's numbers (metrics.py) of pictures uint8 (N, 3, R, R), and `_windows`: of the windows that tile them."""
+    tiles = images.unfold(2, window, window).unfold(3, window, window).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+    return {"": lite2_features(images, device=device), "_windows": lite2_features(tiles, device=device)}

@@ -92,7 +92,7 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
             truncation: 0 is the average face, 0.7 a likely one, 1 any.
             sliders: Values from -1 to 1 by name, {"smile": 0.6}. Names: SLIDERS.
             description: The same in words, "a smiling older woman"; words it does not know are told in `ignored`.
-            scale: 1 gives 128 pixels as the generator makes them, 2 to 8 enlarges with the upscaler.
+            scale: 1 gives 256 pixels as the generator makes them, 2 to 8 enlarges with the upscaler.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
         number, facts = asking.seed(seed), dict[str, Any]()

@@ -219,6 +219,7 @@ class Desk:
             "height": sitting.height,
             "matrix": sitting.matrix,
             "side": sitting.base.shape[0],
+            "large": LARGER * sitting.base.shape[0],
             "base": jpeg(sitting.base),
             "seed": sitting.seed,
             "truncation": sitting.truncation,
@@ -272,8 +273,7 @@ class Desk:
     def file_name(self, sitting: Sitting, wish: Wish, kind: str) -> str:
         """The original's name and what was done: portrait_smile.png."""
         done = sorted(wish.sliders, key=lambda name: -abs(wish.sliders[name]))[:2]
-        stem = Path(sitting.name).stem or "face"
-        return "_".join([stem, *done]) + FORMATS.get(kind, ".png")
+        return "_".join([Path(sitting.name).stem or "face", *done]) + FORMATS.get(kind, ".png")
 
     def recipe(self, sitting: Sitting, wish: Wish) -> Recipe:
         """Enough to make it again."""

@@ -141,7 +141,7 @@ const verdict = el("span.verdict"), meter = el("span.meter", { "aria-hidden": "t
 const identity = el("div.identity", { "aria-live": "polite" }, meter, verdict);
 const easel = el("div.easel", {}, portrait.canvas, identity, dots, tools);
 const kind = el("select", { "aria-label": "Save as" }, ...["png", "jpeg", "webp"].map((one) => el("option", { value: one }, one === "jpeg" ? "JPEG" : one === "png" ? "PNG" : "WebP")));
-const large = el("select", { "aria-label": "Size" }, el("option", { value: "1" }, "512 px"), el("option", { value: "" }, "128 px"));
+const large = el("select", { "aria-label": "Size" }, el("option", { value: "" }), el("option", { value: "1" }));
 const save = el("button.main", { type: "button", "data-do": "save", onclick: () => download() }, icon("download"), "Download");
 const hints = el("p.fine");
 const product = el("section.product", { hidden: true, "aria-label": "Result" });
@@ -411,6 +411,7 @@ function drawTools() {
   back.disabled = !past.length;
   forth.disabled = !future.length;
   large.hidden = subject?.kind === "photo";
+  if (subject) [subject.side, subject.large].forEach((side, index) => { large.options[index].textContent = `${side} px`; });
   whole.hidden = subject?.kind !== "photo";
 }
 

@@ -2,8 +2,10 @@
 
     python -m tests.bench.faces inversion [--data faces.zip] [--count 10]   how alike a photo's copy is, and seconds
     python -m tests.bench.faces sliders [--count 50]                        monotone, identity, what else moves
-    python -m tests.bench.faces latency [--grown]                           a dragged slider's frame, 1 and 10 users
+    python -m tests.bench.faces latency                                     a dragged slider's frame, 1 and 10 users
     python -m tests.bench.faces strips OUT [PHOTO …]                        every slider on photos, to be looked at
+
+--model ID takes another generator than the page's.
 
 Photos are scikit-image's astronaut and, with --data, aligned squares from a zip (never trained on by the generator).
 """
@@ -15,7 +17,6 @@ import io
 import json
 import statistics
 import sys
-import tempfile
 import threading
 import time
 import zipfile
@@ -33,8 +34,7 @@ from engines.core.image import read_image
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces.judging import judged
-
-from .grown import grown_cards
+from engines.faces.newcomers import MODEL
 
 Photo = NDArray[np.uint8]
 # what each slider is meant to move among the attributes, and which way; the rest should stay
@@ -76,14 +76,14 @@ def whole(side: int) -> Face:
     return Face(box, ((eyes[0][0], eyes[0][1]), (eyes[1][0], eyes[1][1])), (nose[0], nose[1]), 1.0)
 
 
-def inversion(faces: FaceEditing, data: Path | None, count: int) -> dict[str, Any]:
+def inversion(faces: FaceEditing, data: Path | None, count: int, model: str) -> dict[str, Any]:
     """Identity distance and error before and after tuning, and seconds, median and worst."""
     photos: list[tuple[Photo, Any]] = [(astronaut(), 0)]
     photos += [(square, whole(square.shape[0])) for square in (squares(data, count) if data else [])]
     rows = []
     for photo, face in photos:
         start = time.perf_counter()
-        first = faces.invert(photo, face)
+        first = faces.invert(photo, face, model=model)
         middle = time.perf_counter()
         tuned = faces.refine(first)
         end = time.perf_counter()
@@ -93,17 +93,17 @@ def inversion(faces: FaceEditing, data: Path | None, count: int) -> dict[str, An
     return {name: {"median": float(np.median(c)), "worst": float(c.max())} for name, c in columns.items()}
 
 
-def sliders(engines: Engines, faces: FaceEditing, count: int) -> dict[str, Any]:
+def sliders(engines: Engines, faces: FaceEditing, count: int, model: str) -> dict[str, Any]:
     """For each slider over generated faces: share that is monotone, identity distance at its ends, side effects.
 
     others: the largest median move of another attribute over this one's, both in their spreads over faces.
     """
-    starts = [faces.latents(seed) for seed in range(1000, 1000 + count)]
+    starts = [faces.latents(seed, model=model) for seed in range(1000, 1000 + count)]
     base = [faces.render(one) for one in starts]
     names, logits, years = judged(engines.catalogue, engines.residency, base, Job())
     spread = np.append(logits.std(0), years.std())
     table: dict[str, Any] = {}
-    for slider in faces.sliders():
+    for slider in faces.sliders(model=model):
         steps = np.linspace(-1, 1, 7)
         views = [[faces.render(one, {slider.name: float(step)}) for one in starts] for step in steps]
         scores = []
@@ -129,10 +129,10 @@ def sliders(engines: Engines, faces: FaceEditing, count: int) -> dict[str, Any]:
     return table
 
 
-def latency(faces: FaceEditing) -> dict[str, Any]:
+def latency(faces: FaceEditing, model: str) -> dict[str, Any]:
     """Milliseconds of one frame with tuning, alone and with ten users dragging at once."""
-    tuned = faces.refine(faces.invert(astronaut(), steps=5), steps=2)
-    name = faces.sliders()[0].name
+    tuned = faces.refine(faces.invert(astronaut(), steps=5, model=model), steps=2)
+    name = faces.sliders(model=model)[0].name
     lock, times = threading.Lock(), list[float]()
 
     def drag(frames: int) -> None:
@@ -160,15 +160,15 @@ def latency(faces: FaceEditing) -> dict[str, Any]:
     return result
 
 
-def strips(faces: FaceEditing, target: Path, photos: list[Path]) -> dict[str, Any]:
+def strips(faces: FaceEditing, target: Path, photos: list[Path], model: str) -> dict[str, Any]:
     """One picture a photo: a row a slider, from -1 to 1, at the photo's own size around the face."""
     target.mkdir(parents=True, exist_ok=True)
     made = {}
     sources = [("astronaut", astronaut())] + [(path.stem, read_image(path).pixels[..., :3]) for path in photos]
     for stem, photo in sources:
-        inverted = faces.refine(faces.invert(photo))
+        inverted = faces.refine(faces.invert(photo, model=model))
         rows = []
-        for slider in faces.sliders():
+        for slider in faces.sliders(model=model):
             row = []
             for value in (-1.0, -0.5, 0.0, 0.5, 1.0):
                 done = faces.finish(photo, inverted, {slider.name: value})
@@ -190,18 +190,18 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=None)
-    parser.add_argument("--grown", action="store_true", help="a generator of 256 pixels (tests/bench/grown.py)")
+    parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
     args = parser.parse_args()
-    engines = Engines("cpu", cards=grown_cards(Path(tempfile.mkdtemp())) if args.grown else None)
+    engines = Engines("cpu")
     faces = engines[FaceEditing]
     if args.what == "inversion":
-        result = inversion(faces, args.data, args.count or 10)
+        result = inversion(faces, args.data, args.count or 10, args.model)
     elif args.what == "sliders":
-        result = sliders(engines, faces, args.count or 50)
+        result = sliders(engines, faces, args.count or 50, args.model)
     elif args.what == "latency":
-        result = latency(faces)
+        result = latency(faces, args.model)
     else:
-        result = strips(faces, args.paths[0], args.paths[1:])
+        result = strips(faces, args.paths[0], args.paths[1:], args.model)
     print(json.dumps(result, indent=1))
     return 0
 

@@ -1,6 +1,6 @@
 """How long a slider of the Faces tab takes to show, in Chromium.
 
-    python -m tests.bench.faces_page [--photo FILE] [--users 1 10] [--grown]
+    python -m tests.bench.faces_page [--photo FILE] [--users 1 10] [--model faces-128]
 
 A mouse drags a slider for three seconds over a real server. Measured from the slider's event to the frame on the
 canvas; `engine` is the part of it that the engine took. With more than one user the others drag at the same time: they
@@ -14,22 +14,25 @@ import argparse
 import json
 import math
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
 from engines import Engines
+from engines.core.card import read_card, write_card
 from engines.face_editing import FaceEditing
+from engines.faces.newcomers import MODEL
 from tests.e2e.steps import SWITCHES
 
-from .grown import grown_cards
-
+SHIPPED = Path(__file__).parents[2] / "assets" / "models"
 SLIDER = "#faces [data-slider=smile]"
 LISTEN = """() => {
   window.took = []; window.asked = 0;
@@ -62,6 +65,16 @@ def drag(page: Page, seconds: float = 3.0) -> dict[str, Any]:
     }
 
 
+def cards_with(model: str, folder: Path) -> Path | None:
+    """The shipped cards with this generator in the place of the page's own; None where it is that."""
+    if model == MODEL:
+        return None
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns(f"{MODEL}.toml", f"{model}.toml"))
+    card = read_card(SHIPPED / f"{model}.toml")
+    write_card(replace(card, id=MODEL, companions={"encoder": f"{model}-encoder"}), folder / f"{MODEL}.toml")
+    return folder
+
+
 def others(faces: FaceEditing, count: int, stop: threading.Event) -> list[threading.Thread]:
     """Users who drag without a browser."""
 
@@ -82,7 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=Path, help="drag on this photo's face, tuned; default: a new face")
     parser.add_argument("--users", type=int, nargs="+", default=[1, 10])
-    parser.add_argument("--grown", action="store_true", help="a generator of 256 pixels (tests/bench/grown.py)")
+    parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
     given = parser.parse_args()
     place = tempfile.mkdtemp()
     os.environ["GRADIO_TEMP_DIR"] = f"{place}/files"
@@ -90,8 +103,7 @@ def main() -> int:
     from studio.serve import launch, launch_options, private_folder
 
     private_folder()
-    (cards := Path(place) / "cards").mkdir()
-    engines = Engines("cpu", home=Path(place) / "home", cards=grown_cards(cards) if given.grown else None)
+    engines = Engines("cpu", home=Path(place) / "home", cards=cards_with(given.model, Path(place) / "cards"))
     studio = build_studio(engines, find_tabs())
     address = launch(studio, launch_options("127.0.0.1", None, max_upload_mb=50), block=False)
     result = {}

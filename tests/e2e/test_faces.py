@@ -88,7 +88,7 @@ def test_a_new_face_is_dragged_let_go_and_downloaded(page: Page, tmp_path: Path)
     page.keyboard.up("b")
     assert np.array_equal(look(page), smiling)
 
-    page.locator("#faces [aria-label='Size']").select_option("128 px")
+    page.locator("#faces [aria-label='Size']").select_option("256 px")
     download = save(page)
     assert download.suggested_filename == f"face-{seed}_smile.png"
     download.save_as(tmp_path / "saved.png")

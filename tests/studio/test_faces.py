@@ -131,9 +131,9 @@ def test_a_matrix_is_in_the_order_of_a_canvas() -> None:
 
 def test_a_new_face_answers_sliders_and_is_saved_with_its_recipe(desk: Desk, files: Path) -> None:
     subject = desk.make({"seed": 11})["subject"]
-    assert (subject["kind"], subject["seed"], subject["width"], subject["side"]) == ("new", 11, 128, 128)
+    assert (subject["kind"], subject["seed"], subject["width"], subject["side"]) == ("new", 11, 256, 256)
     base = pixels(subject["base"])
-    assert base.shape == (128, 128, 3)
+    assert base.shape == (256, 256, 3)
     same, moved = (pixels(desk.look({"key": subject["key"], "sliders": s})["frame"]) for s in ({}, {"smile": 1}))
     assert np.array_equal(base, same)
     assert np.abs(base.astype(int) - moved).mean() > 1
@@ -142,7 +142,7 @@ def test_a_new_face_answers_sliders_and_is_saved_with_its_recipe(desk: Desk, fil
     done = desk.finish(asked)
     with Image.open(done["view"]) as image:
         exact = np.asarray(image)
-    assert exact.shape == (128, 128, 3) and np.abs(exact.astype(int) - moved).mean() < 2
+    assert exact.shape == (256, 256, 3) and np.abs(exact.astype(int) - moved).mean() < 2
     assert 0 < done["distance"] < 1 and done["verdict"] and "Faces" in done["line"]
     saved = desk.save({**asked, "format": "webp"})
     assert saved["name"] == "face-11_smile.webp" and Path(saved["path"]).is_relative_to(files)
@@ -255,7 +255,7 @@ def test_generate_face_makes_a_marked_file(engines: Engines) -> None:
     recipe = read_recipe(sent.path)
     assert (recipe.tool, recipe.seed) == ("generate-face", 5) and is_marked(sent.path)
     with Image.open(sent.path) as image:
-        assert image.size == (128, 128)
+        assert image.size == (256, 256)
 
 
 def test_transfer_makeup_changes_the_face_alone(engines: Engines, files: Path) -> None:

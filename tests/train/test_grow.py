@@ -12,7 +12,7 @@ from engines.models.efficientnet_lite import fold_batch_norms
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import Pictures
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.growing import energies, grey, grown, lengthened
+from engines.train.growing import energies, grey, grown, lengthened, looks
 from engines.train.loop import choose_machine
 from engines.train.recipes.grow import MARGIN, Grow, Options, latents_of
 from engines.train.sliders import Found
@@ -131,13 +131,14 @@ def test_sheet_card_and_result_fit_together() -> None:
     assert trained.sample().size == (6 * 32, 4 * 32)
     assert torch.equal(trained.generate(3, seed=1), trained.generate(3, seed=1))
     card = trained.card()
+    assert card.companions == {"encoder": "faces-128-encoder"}
     assert card.id == "faces-32" and card.options["resolution"] == 32 and len(card.options["channels"]) == 4
     net = StyleGenerator(trained.net.options)
     net.load_state_dict({name: value.float() for name, value in trained.result().items()}, strict=True)
 
 
 def test_measures_tell_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.train.recipes.grow.lite2_features", lambda x, **_: x.float().mean((2, 3)))
+    monkeypatch.setattr("engines.train.growing.lite2_features", lambda x, **_: x.float().mean((2, 3)))
     trained = trainee()
     wanted = {
         f"{kind}_lite2{look}{size}"
@@ -146,10 +147,10 @@ def test_measures_tell_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         for size in ("", "_small")
     }
     assert set(trained.measure()) == wanted
-    looks = trained._looks(trained.held_out.images)
-    assert looks[""].shape == (4, 3) and looks["_windows"].shape == (16, 3)
-    tiles = looks["_windows"].reshape(4, 4, 3)
-    assert torch.allclose(tiles.mean(1), looks[""]) and torch.allclose(
+    seen = looks(trained.held_out.images, 16, device=trained.machine.device)
+    assert seen[""].shape == (4, 3) and seen["_windows"].shape == (16, 3)
+    tiles = seen["_windows"].reshape(4, 4, 3)
+    assert torch.allclose(tiles.mean(1), seen[""]) and torch.allclose(
         tiles[2, 1], trained.held_out.images[2, :, :16, 16:].float().mean((1, 2))
     )
 

@@ -1,12 +1,14 @@
 """The face generator at twice its resolution: levels below stay as they are, the top ones learn on windows.
 
-Progressive growing (Karras et al. 2018) for two CPU cores. A trained generator gets one level more; all but the top
-levels are frozen, so its mapping, encoder and sliders stay valid. Where everything lies is settled below, so what is
-left to learn is detail, and that is learned on windows of a quarter of the picture: features are cut to the window
-before the levels that learn, and the projected discriminator sees the same window of real pictures, both without
-colour: detail is in the light, and with colours to play with lips grew over teeth. A part of each batch answers real
-pictures by the encoder's latents and has to match them. Seen from afar, and in colour, every picture has to stay what
-the smaller generator draws, and its sliders have to change the same.
+Progressive growing (Karras et al. 2018) for two CPU cores. A trained generator gets one level more, and its top ones
+are widened; all below are frozen, so its mapping, encoder and sliders stay valid. Where everything lies is settled
+below, so what is left to learn is detail, and that is learned on windows of a quarter of the picture: features are cut
+to the window before the levels that learn, and the discriminators see the same window of real pictures, without colour:
+detail is in the light, and with colours to play with lips grew over teeth. A projected discriminator knows what belongs
+to a face; one of patches looks at single pixels, which the other's strides pass over. A part of each batch answers real
+pictures by the encoder's latents and has to match them in features, in textures (Gatys et al. 2016) and in how much
+detail lies where. Seen from afar, and in colour, every picture has to stay what the smaller generator draws, and its
+sliders have to change the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +31,9 @@ from engines.train.backbones import load_backbone
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
 from engines.train.discriminators import PatchDiscriminator, ProjectedDiscriminator
 from engines.train.ema import ema_beta, update_ema
-from engines.train.growing import energies, grey, grown, lengthened
+from engines.train.growing import energies, grey, grown, lengthened, looks
 from engines.train.loop import Machine
-from engines.train.metrics import frechet_distance, kernel_distance, lite2_features
+from engines.train.metrics import frechet_distance, kernel_distance
 from engines.train.optim import adam
 from engines.train.recipes.encoder import ASSETS, load_module
 from engines.train.recipes.faces import frozen
@@ -42,6 +44,7 @@ HELP = "a trained face generator at twice its resolution"
 DATA = ("faces_synthetic_256.zip",)
 MARGIN = 4  # cells around a window, so that its border sees what lies beside it
 MILD = AugmentOptions(brightness=0.2, saturation=0.0, contrast=0.2, translation=0.03, cutout=0.0)
+STRAY = 20.0  # how much dearer it is to differ much in one place than a little everywhere: teeth turned pink without
 FAR = 4  # pixels a side that are taken together where pictures are compared from afar
 
 
@@ -54,7 +57,7 @@ class Options:
     trained on at once. batch: pictures a step; paired: part of it that answers real pictures; moved: part of it that is
     the rest moved by sliders, which the discriminator does not see. g_lr: Adam's learning rates of the levels that
     learn, the new one's last; d_lr: of the discriminators. adversarial, patches, matching, style, detail, in_range:
-    weights of the losses. afar: weight of the mean absolute difference from the smaller generator's picture at half of
+    weights of the losses. afar: weight of the mean difference from the smaller generator's picture at half of
     its side; tint: of the same at its side in colour alone; kept: of what sliders change, from what they change there.
     ema_images: half-life of what is kept, in pictures. hold_out: pictures of the first archive never trained on.
     """
@@ -64,21 +67,21 @@ class Options:
     directions: str = str(ASSETS / "faces-128-directions.safetensors")
     channels: tuple[int, ...] = (64, 32)
     window: int = 128
-    batch: int = 16
+    batch: int = 8
     paired: float = 0.5
     moved: float = 0.25
-    g_lr: tuple[float, ...] = (1e-4, 3e-4, 1e-3)
-    d_lr: float = 2e-4
-    adversarial: float = 0.3
-    patches: float = 1.0
+    g_lr: tuple[float, ...] = (1e-4, 2e-4, 5e-4)
+    d_lr: float = 4e-4
+    adversarial: float = 0.5
+    patches: float = 2.0
     matching: float = 0.3
     style: float = 1.0
-    detail: float = 4.0
+    detail: float = 2.0
     in_range: float = 4.0
-    afar: float = 250.0
+    afar: float = 400.0
     tint: float = 30.0
     kept: float = 20.0
-    ema_images: float = 4000.0
+    ema_images: float = 1500.0
     hold_out: int = 400
 
 
@@ -167,7 +170,8 @@ class Grow(Opposed[StyleGenerator]):
             answers, wanted = ([f[:pairs] for f in features] for features in (fake_features, real_features))
             matching, style = losses.feature_matching(answers, wanted), losses.style(answers, wanted)
         away = F.avg_pool2d(fakes.float(), 2) - below  # (B, 3, W / 2, W / 2)
-        afar = F.avg_pool2d(away, FAR // 2).abs().mean()
+        far = F.avg_pool2d(away, FAR // 2)
+        afar = far.abs().mean() + STRAY * far.square().mean()
         tint = (away - grey(away)).abs().mean()
         kept = (away[shown:] - away[2 * shown - o.batch : shown]).abs().mean()
         overshoot = losses.out_of_range(fakes)
@@ -198,8 +202,7 @@ class Grow(Opposed[StyleGenerator]):
     def _batch(self, pairs: int, shown: int) -> tuple[Tensor, Tensor]:
         """Random pictures, half of them mirrored, (B, 3, 2R, 2R), and ws (B, num_ws, w_dim).
 
-        The first `pairs` are those pictures' own, then come new people, from `shown` on the last of them once more,
-        moved by sliders.
+        The first `pairs` are those pictures' own, then new people; from `shown` on the last of them moved by sliders.
         """
         batch, device = self.options.batch, self.machine.device
         chosen = torch.randint(len(self.reals), (batch,), generator=self.rng, device=device)
@@ -291,23 +294,18 @@ class Grow(Opposed[StyleGenerator]):
         lite2 sees 128 pixels a side, so whole pictures tell whether faces are still faces. `…_windows` is of their
         windows, unscaled: what the larger picture is for.
         """
-        if len(self.held_out) < 2:
+        o, device, count = self.options, self.machine.device, len(self.held_out)
+        if count < 2:
             return {}
         if self._held_out_features is None:
-            self._held_out_features = self._looks(self.held_out.images)
+            self._held_out_features = looks(self.held_out.images, o.window, device=device)
         values = {}
         for name, small in (("", False), ("_small", True)):
-            ours = self._looks(self.generate(len(self.held_out), seed=2, small=small))
+            ours = looks(self.generate(count, seed=2, small=small), o.window, device=device)
             for look, wanted in self._held_out_features.items():
                 values[f"frechet_lite2{look}{name}"] = frechet_distance(ours[look], wanted)
                 values[f"kernel_lite2{look}{name}"] = kernel_distance(ours[look], wanted)
         return values
-
-    def _looks(self, images: Tensor) -> dict[str, Tensor]:
-        """lite2's numbers of the pictures uint8 (N, 3, 2R, 2R) and of the windows that tile them."""
-        side, device = self.options.window, self.machine.device
-        tiles = images.unfold(2, side, side).unfold(3, side, side).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
-        return {"": lite2_features(images, device=device), "_windows": lite2_features(tiles, device=device)}
 
     def sample(self) -> Image.Image:
         """New faces under those of the smaller generator, enlarged; two rows of each."""
@@ -328,4 +326,5 @@ class Grow(Opposed[StyleGenerator]):
             trained_on="pictures of its owner, above a generator that was there before",
             input_range=(-1.0, 1.0),
             options=asdict(self.net.options),
+            companions={"encoder": Path(self.options.encoder).stem},
         )
