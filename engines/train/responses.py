@@ -93,7 +93,13 @@ def census(net: StyleGenerator, scores: Scores, *, count: int, posed: int, say: 
 
 
 def kept_census(
-    net: StyleGenerator, scores: Scores, stored: Path | None, *, count: int, posed: int, say: Callable[[str], None]
+    net: StyleGenerator,
+    scores: Scores,
+    stored: Path | None,
+    *,
+    count: int = 12_000,
+    posed: int = 3_000,
+    say: Callable[[str], None],
 ) -> Census:
     """What the file keeps of an earlier census; without one a new census, kept in the file if it is named."""
     if stored is not None and stored.exists():

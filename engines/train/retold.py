@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -65,11 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
     parser.add_argument("--faces", type=int, default=50, help="people who are measured (default 50)")
     parser.add_argument("--seed", type=int, default=22, help="of those people (default 22, as in directions)")
-    given = parser.parse_args(arguments)
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-
+    given, say = parser.parse_args(arguments), partial(print, flush=True)
     try:
         net, reader = load_module(given.card, StyleGenerator), load_module(given.reader, FaceAttributes)
         scores = Scores(reader)

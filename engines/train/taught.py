@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps = {name: every[name] for name in given.only or lessons.NAMES}
         net, reader = load_module(given.generator, StyleGenerator), load_module(given.reader, FaceAttributes)
         scores = Scores(reader)
-        people = kept_census(net, scores, given.census, count=12_000, posed=3_000, say=print)
+        people = kept_census(net, scores, given.census, say=print)
         with torch.no_grad():
             found = figures(Trial(net, scores, people, count=given.faces, seed=22), steps, given.strips)
         write(given.out, *merged(read(given.directions), found, list(steps.values())))

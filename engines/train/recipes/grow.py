@@ -12,7 +12,7 @@ sliders have to change the same.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -149,23 +149,22 @@ class Grow(Opposed[StyleGenerator]):
         reals, ws = self._batch(pairs, shown)
         top, left = self._corner()
         reals = grey(reals[:, :, top : top + o.window, left : left + o.window])
-        change = draw_changes(o.batch, MILD, rng=self.rng)
-        seen = replace(change, **{name: value[:shown] for name, value in vars(change).items()})
+        change = draw_changes(shown, MILD, rng=self.rng)
         with self.machine.autocast():
             fakes, below = self.windows(ws, top, left)
-            fake_features = self.D.features(seen(grey(fakes[:shown])))
+            plain = grey(fakes[:shown])
+            fake_features = self.D.features(change(plain))
             with torch.no_grad():
                 real_features = self.D.features(change(reals))
             real_logits = self.D.logits(real_features)
             fake_logits = self.D.logits([feature.detach() for feature in fake_features])
             loss_D = losses.hinge_discriminator(real_logits, fake_logits)
-            plain = grey(fakes)[:shown, :1]
-            loss_P = losses.hinge_discriminator(self.patches(reals[:, :1]), self.patches(plain.detach()))
+            loss_P = losses.hinge_discriminator(self.patches(reals[:, :1]), self.patches(plain[:, :1].detach()))
         self.adam_D.zero_grad(set_to_none=True)
         torch.autograd.backward(loss_D + loss_P)
         self.adam_D.step()
         with self.machine.autocast(), frozen(self.D), frozen(self.patches):
-            local = losses.hinge_generator(self.patches(plain))
+            local = losses.hinge_generator(self.patches(plain[:, :1]))
             adversarial = losses.hinge_generator(self.D.logits(fake_features))
             answers, wanted = ([f[:pairs] for f in features] for features in (fake_features, real_features))
             matching, style = losses.feature_matching(answers, wanted), losses.style(answers, wanted)
@@ -200,13 +199,13 @@ class Grow(Opposed[StyleGenerator]):
 
     @torch.no_grad()
     def _batch(self, pairs: int, shown: int) -> tuple[Tensor, Tensor]:
-        """Random pictures, half of them mirrored, (B, 3, 2R, 2R), and ws (B, num_ws, w_dim).
+        """Random pictures, half of them mirrored, (shown, 3, 2R, 2R), and ws (B, num_ws, w_dim).
 
         The first `pairs` are those pictures' own, then new people; from `shown` on the last of them moved by sliders.
         """
         batch, device = self.options.batch, self.machine.device
-        chosen = torch.randint(len(self.reals), (batch,), generator=self.rng, device=device)
-        mirrored = torch.randint(2, (batch,), generator=self.rng, device=device)
+        chosen = torch.randint(len(self.reals), (shown,), generator=self.rng, device=device)
+        mirrored = torch.randint(2, (shown,), generator=self.rng, device=device)
         reals = to_signed(self.reals[chosen])
         reals = torch.where(mirrored[:, None, None, None].bool(), reals.flip(-1), reals)
         theirs = self.latents[mirrored[:pairs], chosen[:pairs]].float()
