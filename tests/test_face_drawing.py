@@ -61,48 +61,35 @@ def person(colour: tuple[float, float, float], side: int = 256, *, strands: floa
     return np.asarray(np.where(skin[..., None], np.array(FAIR_SKIN) + noise, picture).clip(0, 1), np.float32)
 
 
+def likely(side: int = 64) -> np.ndarray:
+    """Where the person's hair is, as a network would say it: softly."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
+    truth = (head(side) > 0) & (skin > 1)
+    return np.asarray(cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 0.8), np.float32)
+
+
 @pytest.fixture(scope="module")
 def found() -> np.ndarray:
-    return hair.where(person(BROWN), person((0.05,) * 3, 64), person((0.7, 0.6, 0.4), 64))
+    return hair.where(person(BROWN), likely())
 
 
-def test_hair_is_found_and_skin_and_wall_are_not(found: np.ndarray) -> None:
+def test_hair_is_followed_to_the_photos_edges(found: np.ndarray) -> None:
     y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
     skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
     truth = (head(256) > 0) & (skin > 1) & (y < 0.7)
     assert found.shape == (256, 256) and found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
-    assert found[truth].mean() > 0.95 and found[skin < 0.95].max() < 0.1
-    assert found[head(256) < 1].mean() < 0.02
-
-
-def test_clothes_of_the_hairs_colour_are_not_hair(found: np.ndarray) -> None:
-    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
-    shoulders = (y > 0.78) & (np.abs(x - 0.5) > 0.4)
-
-    def dressed(colour: tuple[float, float, float], side: int = 256) -> np.ndarray:
-        at = cv2.resize(shoulders.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST) > 0
-        return np.where(at[..., None], np.float32(colour), person(colour, side)).astype(np.float32)
-
-    seen = hair.where(dressed(BROWN), dressed((0.05,) * 3, 64), dressed((0.7, 0.6, 0.4), 64))
-    assert seen[shoulders].max() < 0.05, "the generator recolours them, too, but they do not begin at the head"
-    assert np.abs(seen - found)[:150].max() < 0.3 and seen[:60].mean() > 0.2
-
-
-def test_before_a_wall_of_the_hairs_colour_the_generator_tells_where_it_ends() -> None:
-    def before_a_dark_wall(colour: tuple[float, float, float], wall: float, side: int) -> np.ndarray:
-        dark = np.float32(BROWN) * np.float32(wall)
-        return np.where(head(side)[..., None] > 0, person(colour, side), dark).astype(np.float32)
-
-    photo = before_a_dark_wall(BROWN, 1.0, 256)
-    seen = hair.where(photo, before_a_dark_wall((0.05,) * 3, 0.9, 64), before_a_dark_wall((0.7, 0.6, 0.4), 1.5, 64))
-    away = cv2.erode(1 - head(256), np.ones((21, 21), np.uint8)) > 0
-    assert seen[away].max() < 0.1, "it recolours the wall a little, and the photo shows no edge"
-    assert seen[20:60, 110:146].mean() > 0.9
+    assert (found[truth] > 0.5).mean() > 0.97 and found[skin < 0.85].max() < 0.1
+    assert found[cv2.dilate(head(256), np.ones((9, 9), np.uint8)) < 1].max() < 0.25
+    rough = cv2.resize(likely(), (256, 256), interpolation=cv2.INTER_LINEAR)
+    rim = (np.hypot((x - 0.5) / 0.36, (y - 0.5) / 0.44) > 0.97) & (np.hypot((x - 0.5) / 0.36, (y - 0.5) / 0.44) < 1.03)
+    rim &= (y > 0.15) & (y < 0.5)
+    assert np.abs(found - truth)[rim].mean() < 0.85 * np.abs(rough - truth)[rim].mean(), "sharper than the network says"
 
 
 def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
     bald = person(FAIR_SKIN)
-    none = hair.where(bald, bald, bald)
+    none = hair.where(bald, np.full((64, 64), 0.005, np.float32))
     assert not none.any()
     assert np.array_equal(hair.recoloured(bald, none, bald, bald, grey=1.0), bald)
 
@@ -140,18 +127,14 @@ def test_what_is_drawn_is_taken_out_of_what_the_generator_makes() -> None:
     assert rest == {"smile": 0.5} and drawn is not None
     assert drawn.sliders == {"glasses": 1.0, "hair_blond": -0.5} and drawn.hair == {"hair_blond": -0.5}
     assert drawing.taken_out(directions(), {"smile": 0.5}) == ({"smile": 0.5}, None)
-    rest, drawn = drawing.taken_out(directions(("smile", "glasses", "hair_grey")), {"hair_grey": 1.0})
-    assert rest == {"hair_grey": 1.0} and drawn is None, "without dark and fair hair nobody knows where hair is"
 
 
-def test_the_generator_is_asked_for_hair_only_where_hair_is_coloured() -> None:
+def test_the_generator_is_asked_for_the_colour_of_hair() -> None:
     ws = np.ones((3, 4), np.float32)
-    _, glasses = drawing.taken_out(directions(), {"glasses": 1.0})
     _, both = drawing.taken_out(directions(), {"glasses": 1.0, "hair_grey": 0.5})
-    assert glasses is not None and both is not None
-    assert glasses.latents(ws, 1.0).shape == (0, 3, 4)
-    plain, coloured, dark, fair = both.latents(ws, 0.5)[:, 0, 0]
-    assert (plain, coloured, dark, fair) == pytest.approx((1, 1 + 0.25 * 2 * 5, 1 + 2 * 3, 1 + 0.8 * 2 * 4))
+    assert both is not None
+    plain, coloured = both.latents(ws, 0.5)[:, 0, 0]
+    assert (plain, coloured) == pytest.approx((1, 1 + 0.25 * 2 * 5))
 
 
 def test_glasses_lie_where_the_eyes_were_if_nobody_finds_them() -> None:

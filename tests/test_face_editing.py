@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import pickle
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,9 @@ from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
 from engines.faces import finding, guard, makeup, mixing, pasting
+from engines.faces.backdrop import Outline
 from engines.faces.generator import Generator, private_copy
+from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted, Latents
 from engines.models.style_generator import build
@@ -75,6 +78,8 @@ def tiny_card(folder: Path, *, directions: bool = True, layers: int = 12) -> Mod
         folder=folder,
     )
     write_card(card, folder / f"{TINY}.toml")
+    for name in ("face-parts.toml", "face-parts.safetensors"):
+        shutil.copyfile(ROOT / "assets" / "models" / name, folder / name)
     return card
 
 
@@ -298,10 +303,28 @@ def test_glasses_and_hair_are_drawn_at_the_photos_own_size(
     assert dark.sum() > 0.1 * apart**2 and away.max() < 0.75 * apart
     asked.clear()
     grey = faces.finish(portrait, inverted, {"hair_grey": 1.0, "glasses": 0.5}, keep=0)
-    assert [len(ws) for ws in asked] == [1, 1, 4]
+    assert [len(ws) for ws in asked] == [1, 1, 2]
     assert grey.sliders == {"hair_grey": 1.0, "glasses": 0.5}
     frame, plain = (faces.render(inverted, sliders) for sliders in ({"glasses": 1.0}, {}))
     assert (plain.astype(int) - frame).max() > 60 and np.array_equal(frame[-6:], plain[-6:])
+
+
+def test_what_is_where_in_a_portrait_is_known(faces: FaceEditing, portrait: Any, inverted: Inverted) -> None:
+    square = pasting.aligned(portrait, inverted.face, 256)
+    parts = parts_of(faces._shop, square, Job())
+    assert parts.planes.shape == (192, 192, 4) and np.allclose(parts.planes.sum(2), 1, atol=1e-4)
+    hair, head = parts.outline.hair, parts.outline.head
+    assert hair[15:45, 70:120].mean() > 0.95 and hair[75:150, 75:120].max() == 0, "above the forehead, not in the face"
+    assert head[75:150, 75:120].min() == 1 and head[:120, 188:].max() == 0, "the wall is no part of her"
+    assert np.array_equal(np.maximum(head, hair), head)
+
+
+def test_without_the_network_that_finds_hair_one_sentence_says_so(tmp_path: Path, portrait: Any) -> None:
+    tiny_card(tmp_path)
+    (tmp_path / "face-parts.toml").unlink()
+    faces = Engines("cpu", home=tmp_path / "home", cards=tmp_path)[FaceEditing]
+    with pytest.raises(CardError, match="face-parts, which is not here"):
+        faces.finish(portrait, faces.invert(portrait, steps=1, model=TINY), {"yaw": 0.5})
 
 
 def test_sixteen_bits_and_alpha_stay(inverted: Inverted, faces: FaceEditing, portrait: Any) -> None:
@@ -348,7 +371,8 @@ def test_a_head_that_moves_leaves_no_outline_behind_and_no_halo() -> None:
 
     photo = (person(60, 0.7) * 255).astype(np.uint8)
     head = (person(60, 1.0)[..., 0] < 0.5).astype(np.float32)
-    made = pasting.compose(photo, Change(person(60, 0.7), person(70, 0.85)), head=head)[..., 0]
+    outline = Outline(head, head)
+    made = pasting.composed(photo, Change(person(60, 0.7), person(70, 0.85)), outline=outline)[0][..., 0]
     left = made[40:88, 12:18]  # the old head was here, the new one begins at 22
     assert np.abs(left - 0.7).max() < 0.05, "an outline of the old head remained"
     assert made[20:108, 70].max() < 0.4 and made[20:108].max() < 0.76, "the generator's light ground shines at the rim"

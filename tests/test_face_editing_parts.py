@@ -243,7 +243,10 @@ def test_a_collar_goes_on_behind_the_head() -> None:
     head = round_head(128)
     square = collar(128)
     square[head > 0] = (150, 100, 80)
-    found = cv2.resize(backdrop.behind(square, head), (128, 128), interpolation=cv2.INTER_AREA) * 255
+    found = (
+        cv2.resize(backdrop.behind(square, backdrop.Outline(head, head)), (128, 128), interpolation=cv2.INTER_AREA)
+        * 255
+    )
     away = cv2.dilate(head, np.ones((17, 17), np.uint8)) == 0
     assert np.abs(found - cv2.GaussianBlur(collar(128), (0, 0), 0.4))[away].mean() < 3, "what is seen stays"
     strip = found[:, 26:30, 1].mean(1)  # inside the head at the collar's height
@@ -261,8 +264,9 @@ def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground(
     change = pasting.Change(
         *(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56))
     )
+    outline = backdrop.Outline(round_head(128), round_head(128))
     for behind in (None, np.full((96, 96, 3), 0.75, np.float32)):
-        made = pasting.compose(square, change, head=round_head(128), behind=behind)
+        made, _ = pasting.composed(square, change, outline=outline, behind=behind)
         assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
 
 

@@ -16,7 +16,7 @@ from engines.core.job import Job
 from engines.faces.completing import completed
 from engines.faces.inverting import moved
 from engines.faces.workshop import Workshop
-from engines.inpaint.likenesses import SHARPER, Floats, Holes, _found, _lacking, _with_face, likenesses
+from engines.inpaint.likenesses import FINE, SHARPER, SIDE, Floats, Holes, _found, _lacking, _with_face, likenesses
 from engines.inpaint.matching import borrow
 from engines.inpaint.painting import FACES, painter
 from engines.inpainting import Inpainting
@@ -53,7 +53,7 @@ def test_a_cut_face_is_drawn_in_the_hole_and_nowhere_else(answer: Floats) -> Non
     found = likenesses(answer, hole, paint, seed=7)
     assert found is not None and found.drawn == 1
     ((shape, share, seed),) = seen
-    assert shape == (128, 128, 3) and seed == 7
+    assert shape == (SIDE, SIDE, 3) and seed == 7
     assert 0.02 < share < 0.2, "the hole, as it lies in the aligned square"
     assert np.array_equal(found.answer[~hole], answer[~hole])
     middle = found.answer[disc(EYE, 10)].mean(0)
@@ -75,11 +75,11 @@ def test_the_light_of_the_known_part_is_taken_over(answer: Floats) -> None:
 
 
 def test_a_drawn_face_is_as_sharp_as_the_photo() -> None:
-    square = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    known = np.ones((128, 128), np.float32)
-    known[40:60, 40:60] = 0
+    square = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    known = np.ones((SIDE, SIDE), np.float32)
+    known[80:120, 80:120] = 0
     same = square.astype(np.float32)
-    half = (same + cv2.GaussianBlur(same, (0, 0), 1.5)) / 2
+    half = (same + cv2.GaussianBlur(same, (0, 0), FINE * SIDE)) / 2
     assert _lacking(same, square, known) == pytest.approx(0, abs=0.01)
     assert 0.5 < _lacking(half, square, known) <= SHARPER
     assert _lacking(np.full_like(same, 128.0), square, known) == SHARPER, "never more than that"

@@ -15,7 +15,8 @@ from engines.faces.pasting import smooth
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
-_HAIRS = 340  # across the square
+_HAIRS = 460  # across the square
+_CALM = 0.6  # how much less hairs differ where a pixel holds several: their number evens them out
 
 
 def beard(
@@ -108,7 +109,7 @@ def _brows(face: Plane, u: Plane, v: Plane) -> Plane:
 
 
 def _strands(u: Plane, *, long: float) -> Plane:
-    """Noise of unit variance that runs downwards and, beside the chin, outwards, as short hair does, (S, S).
+    """Noise of at most unit variance that runs downwards and, beside the chin, outwards, as short hair does, (S, S).
 
     long: of a hair, over its width.
     """
@@ -119,9 +120,10 @@ def _strands(u: Plane, *, long: float) -> Plane:
     drawn = cv2.GaussianBlur(
         rng.standard_normal((fine, fine)).astype(np.float32), (0, 0), sigmaX=width, sigmaY=long * width
     )
+    drawn = np.asarray(drawn / drawn.std(), np.float32)
     noise = np.asarray(cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA), np.float32)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     lean = 0.45 * np.clip(u, -1, 1)  # hair leans away from the middle
     made = cv2.remap(noise, (x - lean * (y - side * 0.6)) % (side - 1), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     made = made - made.mean()
-    return np.asarray(made / max(float(made.std()), 1e-6), np.float32)
+    return np.asarray(made / max(float(made.std()), 1e-6) ** (1 - _CALM), np.float32)

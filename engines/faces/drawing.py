@@ -24,7 +24,6 @@ from engines.faces.values import Sliders
 Plane = NDArray[np.float32]
 GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
 HAIR, OVER = (DARK, FAIR, GREY), (SHUT, BEARD, GLASSES)
-_EXTREMES = ({DARK: 1.0}, {FAIR: 0.8})  # what shows where hair is
 _LOOK = 256  # side at which the eyes are looked for
 _GROWTH = 1.7  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
 _FULL = 3.0  # glasses are opaque from a third of the slider on; beyond it their frame grows stronger
@@ -48,23 +47,18 @@ class Drawing:
         return {name: value for name, value in self.sliders.items() if name in OVER}
 
     def latents(self, ws: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-        """What the generator has to draw for `dyed`: the face as it is, recoloured, with dark and with fair hair.
+        """What the generator has to draw for `dyed`: the face as it is, and recoloured.
 
-        ws: (num_ws, w_dim) of the edited face -> (4, num_ws, w_dim), or (0, …) where no hair is coloured.
+        ws: (num_ws, w_dim) of the edited face -> (2, num_ws, w_dim).
         """
-        if not self.hair:
-            return ws[None][:0]
         coloured = {name: value * factor for name, value in self.hair.items()}
-        return np.stack([ws + self.directions.shift(some) for some in ({}, coloured, *_EXTREMES)])
+        return np.stack([ws + self.directions.shift(some) for some in ({}, coloured)])
 
-    def dyed(self, square: Plane, pictures: Plane, factor: float) -> Plane:
-        """The edited square (S, S, 3) with its hair coloured.  pictures: of `latents`."""
-        if not len(pictures):
-            return square
-        plain, coloured, dark, fair = pictures
-        where = hair.where(square, dark, fair)
+    def dyed(self, square: Plane, pictures: Plane, likely: Plane, factor: float) -> Plane:
+        """The edited square (S, S, 3) with its hair coloured.  pictures: of `latents`; likely: where its hair is."""
+        plain, coloured = pictures
         grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
-        return hair.recoloured(square, where, plain, coloured, grey=grey)
+        return hair.recoloured(square, hair.where(square, likely), plain, coloured, grey=grey)
 
 
 @dataclass(frozen=True)
@@ -118,9 +112,9 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
 
 def taken_out(directions: Directions, sliders: Sliders) -> tuple[Mapping[str, float], Drawing | None]:
     """(the sliders that the generator draws, what is drawn at the photo's own size)."""
-    known = directions.names
-    able = set(OVER) | (set(HAIR) if {DARK, FAIR} <= set(known) else set())
-    drawn = {name: value for name, value in sliders.items() if name in able and (value > 0 or name not in OVER)}
+    drawn = {
+        name: value for name, value in sliders.items() if name in (*HAIR, *OVER) and (value > 0 or name not in OVER)
+    }
     rest = {name: value for name, value in sliders.items() if name not in drawn}
     return rest, Drawing(drawn, directions) if drawn else None
 

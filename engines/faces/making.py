@@ -16,11 +16,13 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, matting, pasting
+from engines.faces import drawing, guard, mouths, pasting
+from engines.faces.backdrop import Outline
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
 from engines.faces.judging import judge_card
+from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
@@ -114,8 +116,10 @@ class Edit:
     """An edit of one inverted face in one photo, at whatever strength.
 
     after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
-    head: where the head is in the aligned square, None where nobody looked yet.
+    outline: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
+    opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
+    still: whether nothing else changes.
     drawn: what is drawn over it at the photo's own size.
     """
 
@@ -123,8 +127,10 @@ class Edit:
     inverted: Inverted
     after: Callable[[float], NDArray[np.float32]]
     deltas: tuple[NDArray[np.float16], ...] | None = None
-    head: NDArray[np.float32] | None = None
+    outline: Outline | None = None
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
+    opening: Callable[[float], NDArray[np.float32]] | None = None
+    still: bool = False
     drawn: drawing.Drawing | None = None
 
 
@@ -138,21 +144,43 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     return Change(before, steadied(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}))
 
 
-def looked_at(generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE) -> tuple[Frame, Frame]:
+def made_in(
+    generator: Generator,
+    edit: Edit,
+    factor: float,
+    square: Frame,
+    *,
+    sharpened: Callable[[Change], Change] = lambda change: change,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The edit in an aligned square of the photo, of any side, and what is laid over it, as of `pasting.composed`."""
+    opening = rest = None
+    if edit.opening is not None:
+        near = mouths.likeness(generator, edit.inverted.ws)
+        opening = sharpened(mouths.opened(*generator.pictures(np.stack([near, near + edit.opening(factor)]))))
+    if not edit.still:
+        rest = sharpened(changed(generator, edit, factor))
+    return mouths.composed(square, opening, rest, outline=edit.outline)
+
+
+def looked_at(
+    shop: Workshop, generator: Generator, edit: Edit, factor: float, side: int = _LOOK_SIDE
+) -> tuple[Frame, Frame]:
     """The photo's face and the edited one, aligned, at a side that is quick to compare; without what lies over it."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
-    edited = pasting.compose(square, changed(generator, edit, factor), head=edit.head)
-    return square, to_frame(dyed(generator, edit, factor, edited))
+    edited, _ = made_in(generator, edit, factor, square)
+    return square, to_frame(dyed(shop, generator, edit, factor, edited))
 
 
-def dyed(generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]) -> NDArray[np.float32]:
+def dyed(
+    shop: Workshop, generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """The edited square with its hair coloured."""
-    if edit.drawn is None:
+    if edit.drawn is None or not edit.drawn.hair:
         return edited
     inverted = edit.inverted
     ws = edit.drawn.latents(edit.after(factor), factor)
-    pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas) if len(ws) else ws
-    return edit.drawn.dyed(edited, pictures, factor)
+    pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas)
+    return edit.drawn.dyed(edited, pictures, parts_of(shop, to_frame(edited), generator.job).hair, factor)
 
 
 def finish(
@@ -168,24 +196,29 @@ def finish(
     start = time.monotonic()
     face = edit.inverted.face
     limit = guard.bound(keep)
-    if edit.head is None:
-        edit = replace(edit, head=matting.head(edit.inverted.square))
+    if edit.outline is None:
+        edit = replace(edit, outline=parts_of(shop, edit.inverted.square, job).outline)
     job.report(0.02, "Looking after the person")
 
     def distance_at(factor: float) -> float:
         job.check()
-        return faces.identity_distance(*looked_at(generator, edit, factor)) if factor else 0.0
+        return faces.identity_distance(*looked_at(shop, generator, edit, factor)) if factor else 0.0
 
     kept = guard.strongest(distance_at, limit)[0] if keep > 0 else 1.0
     job.report(0.3, "Making the edit")
     side = pasting.working_side(face)
     square = pasting.aligned(edit.photo, face, side)
-    change = changed(generator, edit, kept)
+    part = job.part(0.3, 0.8)
+
+    def sharpened(change: Change) -> Change:
+        return _sharpened(shop, change, sharpen, part)
+
     if sharpen > 0 and side > 1.3 * generator.resolution:
-        change = _sharpened(shop, change, sharpen, job.part(0.3, 0.8))
+        edited, laid = made_in(generator, edit, kept, square, sharpened=sharpened)
+    else:
+        edited, laid = made_in(generator, edit, kept, square)
     job.report(0.8, "Putting it into the photo")
-    edited, laid = pasting.composed(square, change, head=edit.head)
-    edited = dyed(generator, edit, kept, edited)
+    edited = dyed(shop, generator, edit, kept, edited)
     result = to_frame(edited)
     if edit.drawn is not None and edit.drawn.over:
         edited = drawing.laid_over(edited, drawing.marks_of(edited, face), edit.drawn.sliders)
@@ -206,6 +239,7 @@ def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Slid
     """The edit that sliders describe."""
     directions = shop.directions(inverted.model)
     sliders, drawn = drawing.taken_out(directions, sliders)
+    sliders, opening = mouths.apart(sliders)
 
     def moved(some: Sliders) -> Callable[[float], NDArray[np.float32]]:
         shift = directions.shift(some)
@@ -214,7 +248,11 @@ def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Slid
     after = moved(sliders)
     kinds = by_kind(directions, sliders).items()
     alone = {kind: after if len(some) == len(sliders) else moved(some) for kind, some in kinds}
-    return Edit(photo, inverted, after, alone=alone, drawn=drawn)
+    if not opening:
+        return Edit(photo, inverted, after, alone=alone, drawn=drawn)
+    wide = directions.shift(opening)
+    still = not any(sliders.values())
+    return Edit(photo, inverted, after, alone=alone, opening=lambda f: np.float32(f) * wide, still=still, drawn=drawn)
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

@@ -11,14 +11,16 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import backdrop, drawing, matting, pasting, talking
+from engines.faces import backdrop, drawing, mouths, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
+from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.people import latents, resized
 from engines.faces.sliders import Directions
 from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Inverted, Latents
+from engines.faces.workshop import Workshop
 
 _BATCH = 8
 Stream = Iterator[NDArray[np.uint8]]
@@ -55,6 +57,7 @@ def between_seeds(
 
 
 def animated(
+    shop: Workshop,
     generator: Generator,
     who: Latents,
     directions: Directions,
@@ -71,15 +74,17 @@ def animated(
     if photo is not None and isinstance(who, Inverted):
         _, dye = drawing.taken_out(directions, {name: base[name] for name in drawing.HAIR if name in base})
         base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
-        scene = _Scene(generator, photo, who, size, dye)
+        scene = _Scene(shop, generator, photo, who, size, dye)
     deltas = who.deltas if isinstance(who, Inverted) else ()
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
         wishes = [talking.at(curves, number, base) for number in range(start, stop)]
         over: list[Mapping[str, float]] = [{}] * len(wishes)
+        wide: list[Mapping[str, float]] = [{}] * len(wishes)
         if scene is not None:
             split = [drawing.taken_out(directions, wish) for wish in wishes]
-            wishes, over = [dict(rest) for rest, _ in split], [{} if one is None else one.sliders for _, one in split]
+            over = [{} if one is None else one.sliders for _, one in split]
+            wishes, wide = [mouths.apart(rest)[0] for rest, _ in split], [mouths.apart(rest)[1] for rest, _ in split]
         kinds = [{} if scene is None else by_kind(directions, wish) for wish in wishes]
         codes = [
             directions.shift(some)
@@ -87,10 +92,14 @@ def animated(
             for some in (wish, *alone.values())
         ]
         pictures = iter(generator.pictures(who.ws + np.stack(codes), deltas))
-        for alone, laid in zip(kinds, over, strict=True):
+        mouths_open = iter([]) if scene is None else scene.opened([directions.shift(some) for some in wide if some])
+        for alone, laid, opening in zip(kinds, over, wide, strict=True):
             job.check()
             picture, parts = next(pictures), {kind: next(pictures) for kind in alone}
-            frame = resized(to_frame(picture), size // 2 * 2) if scene is None else scene.frame(picture, parts, laid)
+            if scene is None:
+                frame = resized(to_frame(picture), size // 2 * 2)
+            else:
+                frame = scene.frame(picture, parts, laid, next(mouths_open) if opening else None)
             yield labelled(frame)
         job.report(stop / frames, "Filming", None)
 
@@ -99,7 +108,13 @@ class _Scene:
     """A photo at the film's size, in which the face moves. Hair is coloured once, glasses and the like move along."""
 
     def __init__(
-        self, generator: Generator, photo: Pixels, who: Inverted, size: int, dye: drawing.Drawing | None
+        self,
+        shop: Workshop,
+        generator: Generator,
+        photo: Pixels,
+        who: Inverted,
+        size: int,
+        dye: drawing.Drawing | None,
     ) -> None:
         eight = photo[..., :3]
         if eight.dtype == np.uint16:
@@ -109,24 +124,40 @@ class _Scene:
         scale = np.array([self._photo.shape[1] / (right - left), self._photo.shape[0] / (bottom - top)])
         self._face = _moved(who.face, np.array([left, top]), float(scale.mean()))
         self._before = generator.picture(who)
+        self._generator, self._likeness = generator, mouths.likeness(generator, who.ws)
+        self._shut = generator.pictures(self._likeness[None])[0]
         side = pasting.working_side(self._face)
         self._square = pasting.aligned(self._photo, self._face, side)
         self._hair: Mapping[str, float] = {} if dye is None else dye.sliders
         self._marks: drawing.Marks | None = None
         if dye is not None:
             own = self._square.astype(np.float32) / np.float32(255)
-            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), 1.0)
+            hair = parts_of(shop, self._square, generator.job).hair
+            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), hair, 1.0)
             self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
             self._square = pasting.aligned(self._photo, self._face, side)
-        self._head = matting.head(self._square)
-        self._behind = backdrop.behind(self._square, self._head)
+        self._outline = parts_of(shop, self._square, generator.job).outline
+        self._behind = backdrop.behind(self._square, self._outline)
+
+    def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:
+        """How the mouth opens, for each of some shifts of the likeness."""
+        if shifts:
+            for picture in self._generator.pictures(self._likeness + np.stack(shifts)):
+                yield mouths.opened(self._shut, picture)
 
     def frame(
-        self, picture: NDArray[np.float32], alone: Mapping[str, NDArray[np.float32]], over: Mapping[str, float]
+        self,
+        picture: NDArray[np.float32],
+        alone: Mapping[str, NDArray[np.float32]],
+        over: Mapping[str, float],
+        opening: Change | None,
     ) -> NDArray[np.uint8]:
-        """The photo with the face as the generator shows it now.  alone: see `steadied`; over: what lies over it."""
+        """The photo with the face as the generator shows it now.
+
+        alone: see `steadied`; over: what lies over it; opening: how its mouth opens.
+        """
         change = Change(self._before, steadied(self._before, picture, alone))
-        edited, laid = pasting.composed(self._square, change, head=self._head, behind=self._behind)
+        edited, laid = mouths.composed(self._square, opening, change, outline=self._outline, behind=self._behind)
         if not over:
             self._marks = None
         else:

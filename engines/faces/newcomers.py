@@ -226,6 +226,7 @@ class Newcomers:
         options: dict[str, Fact] = {**base, "preset": preset, "sound": sound is not None}
         with self._shop.generator(who.model, job) as generator:
             stream = moving.animated(
+                self._shop,
                 generator,
                 who,
                 directions,

@@ -17,6 +17,7 @@ from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
 from engines.faces import backdrop
+from engines.faces.backdrop import Outline
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
@@ -25,7 +26,7 @@ WORK = 1024  # longest side at which a face is worked on; larger ones get its co
 _FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
 _REACH = 1.25  # of the field, where the head's own outline is known
-_LOOSE = 19  # pixels of the flow by which a head is wider than its mask, with its loose hair
+_LOOSE, _SKIN = 19, 9  # pixels of the flow by which hair, with what is loose of it, and skin are wider than their masks
 _COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
 
 
@@ -53,28 +54,32 @@ def field(side: int, reach: float = 1.0) -> Plane:
     return np.ascontiguousarray((frame * head)[..., None], np.float32)
 
 
-def compose(square: Photo, change: Change, **masks: Plane | None) -> Plane:
-    """The edited face alone; see `composed`."""
-    return composed(square, change, **masks)[0]
+def compose(square: Photo, change: Change, *, weight: Plane | None = None) -> Plane:
+    """The edited face where no head moves; see `composed`."""
+    return composed(square, change, weight=weight)[0]
 
 
 def composed(
     square: Photo,
     change: Change,
     *,
-    head: Plane | None = None,
+    outline: Outline | None = None,
     behind: Plane | None = None,
     weight: Plane | None = None,
+    around: float = 0.0,
 ) -> tuple[Plane, Plane | None]:
     """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
 
-    Where before and after are alike the result is the square itself.  head: (n, n), where `square` shows the head;
-    the background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind` says is behind
-    it, for who asks often.  weight: (n, n), where the edit may show.  Comes with how much of each place is uncovered
-    background that takes the photo's place, (side, side, 1), None without a head.
+    Where before and after are alike the result is the square itself.  outline: where `square` shows the head; the
+    background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind` says is behind it,
+    for who asks often.  weight: (n, n), where the edit may show.  around: how far around what is new the photo's own
+    detail gives way, in sides.  Comes with how much of each place is uncovered
+    background that takes the photo's place, (side, side, 1), None without an outline.
     """
     side = square.shape[0]
     flow, apart = _motion(change)
+    if around:
+        apart = np.maximum(apart, _spread(apart, around * _FLOW_SIDE))
     large = change.at(side)
     own = square.astype(np.float32) / np.float32(255)
     residual = own - large.before
@@ -83,24 +88,33 @@ def composed(
     moved = np.where(np.abs(wide).max(2, keepdims=True) < 0.05, residual, moved)
     fade = cv2.resize(apart, (side, side), interpolation=cv2.INTER_LINEAR)[..., None]
     sure = 1.001 - fade  # light and colour under new structure come from the unchanged surroundings
-    coarse = _blurred(moved * sure, side) / np.maximum(_blurred(sure, side)[..., None], 1e-4)
-    kept = coarse + (moved - coarse) * (1 - fade)
-    made = large.after + kept - own
-    where, laid = field(side, 1.0 if head is None else _REACH), None
+    weights = np.maximum(_blurred(sure, side)[..., None], 1e-4)
+    coarse, base = _blurred(moved * sure, side) / weights, _blurred(large.before * sure, side) / weights
+    made = large.after + moved
+    toned = _toned(large.after, np.asarray(base, np.float32), np.asarray(base + coarse, np.float32))
+    made = made + fade * (toned - made) - own
+    where, laid = field(side, 1.0 if outline is None else _REACH), None
     if weight is not None:
         where = where * even(weight, side)[..., None]
-    if head is not None:
-        after, bare, moves = (even(mask, side)[..., None] for mask in _rims(even(head, _FLOW_SIDE), flow))
-        hidden = even(backdrop.behind(square, head) if behind is None else behind, side)
+    if outline is not None:
+        after, bare, moves = (even(mask, side)[..., None] for mask in _rims(outline, flow))
+        hidden = even(backdrop.behind(square, outline) if behind is None else behind, side)
         made = made + moves * (_between(own + made, hidden, after) - own - made)
         made = after * made + bare * (hidden - own)
         laid = np.asarray(where * bare, np.float32)
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32), laid
 
 
-def _rims(head: Plane, flow: Plane) -> tuple[Plane, Plane, Plane]:
+def _spread(plane: Plane, width: float) -> Plane:
+    """What is high spread out, softly, by about half a width in pixels."""
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (round(width) | 1,) * 2)
+    return np.asarray(cv2.GaussianBlur(cv2.dilate(plane, ellipse), (0, 0), width / 5), np.float32)
+
+
+def _rims(outline: Outline, flow: Plane) -> tuple[Plane, Plane, Plane]:
     """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
-    after, before = _rim(_moved(head, flow), 3), _rim(head, _LOOSE)
+    head, hair = even(outline.head, _FLOW_SIDE), even(outline.hair, _FLOW_SIDE)
+    after, before = _rim(_moved(head, flow), 3), np.maximum(_rim(head, _SKIN), _rim(hair, _LOOSE))
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
     moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
     return after, np.clip(before - after, 0, 1) * moves, moves
@@ -142,6 +156,13 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     return flow, smooth(apart, _FADE_FROM, _FADE_TO)
 
 
+def unexplained(change: Change, head: Plane) -> float:
+    """How much of a head (n, n) is after an edit nothing that moved there but drawn anew, 0 to 1."""
+    flow, apart = _motion(change)
+    there = _moved(even(head, _FLOW_SIDE), flow) > 0.5
+    return float(apart[there].mean()) if there.any() else 0.0
+
+
 def _structure(picture: Plane) -> Plane:
     """Luma without what is coarse: light and colour do not count as structure."""
     luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -153,6 +174,13 @@ def _blurred(plane: Plane, side: int) -> Plane:
     small = cv2.resize(plane, (max(side // 4, 16),) * 2, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), small.shape[0] * _COARSE)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _toned(picture: Plane, base: Plane, wanted: Plane) -> Plane:
+    """A picture (S, S, 3) in another light: what is as light as `base` becomes `wanted`, black and white stay."""
+    base, wanted = np.clip(base, 0.05, 0.95), np.clip(wanted, 0.02, 0.98)
+    away = picture - base
+    return np.asarray(wanted + away * np.where(away > 0, (1 - wanted) / (1 - base), wanted / base), np.float32)
 
 
 def _grey(structure: Plane) -> NDArray[np.uint8]:

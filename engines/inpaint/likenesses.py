@@ -21,7 +21,7 @@ Holes = NDArray[np.bool_]
 # An aligned face, uint8 (SIDE, SIDE, 3), its hole (SIDE, SIDE), a seed -> the face completed, likewise
 Complete = Callable[[NDArray[np.uint8], Holes, int], NDArray[np.uint8]]
 
-SIDE = 128  # of the square in which a face is drawn
+SIDE = 256  # of the square in which a face is drawn
 SMALLEST = (40, 55)  # side of a face that is looked for, pixels; two, since that changes what a cut face looks like
 SURE = 0.3  # the detector's scores of all finds of a face together, below which it may be none: nothing is drawn
 CUT = 0.06  # part of a face that a hole has to cover for it to be drawn anew: a scratch does not
@@ -30,10 +30,10 @@ WITHIN = 0.5  # a hole of which more than this lies in faces may borrow from the
 FACE = (0.30, 0.37)  # half axes of a face from brow to chin, and of a head with its hair, in sides of its square …
 HEAD = (0.42, 0.50)
 MIDDLE = 0.54, 0.48  # … and how far down their middles lie
-FINE, SHARPER = 1.5, 1.2  # sigma under which detail is fine, in pixels of the square; how much it may grow at most
+FINE, SHARPER = 0.012, 1.2  # sigma under which detail is fine, in sides of the square; how much it may grow at most
 APART = 0.3  # of its square's side: two finds nearer to each other are finds of one face …
 AGREED = 0.1  # … and bear each other out
-LIGHT = (24.0, 6.0)  # sigmas, from coarse to fine, at which a drawn face takes over the light of the known part
+LIGHT = (0.19, 0.047)  # sigmas, coarse to fine, at which a drawn face takes over the known part's light, in sides
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,12 @@ def _with_face(answer: Floats, hole: Holes, face: Face, complete: Complete, seed
     # Where both are known, the two differ slowly from place to place: that is light, and is taken over.
     known = (~gap).astype(np.float32)
     for sigma in LIGHT:
-        apart = cv2.GaussianBlur((square - made) * known[..., None], (0, 0), sigma)
-        made = made + apart / (cv2.GaussianBlur(known, (0, 0), sigma)[..., None] + 0.02)
-    made = made + _lacking(made, square, known) * (made - cv2.GaussianBlur(made, (0, 0), FINE))
+        apart = cv2.GaussianBlur((square - made) * known[..., None], (0, 0), sigma * SIDE)
+        made = made + apart / (cv2.GaussianBlur(known, (0, 0), sigma * SIDE)[..., None] + 0.02)
+    made = made + _lacking(made, square, known) * (made - cv2.GaussianBlur(made, (0, 0), FINE * SIDE))
+    shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))  # pixels of the square per pixel of the picture
+    if shrink > 1.05:
+        made = np.asarray(cv2.GaussianBlur(made, (0, 0), 0.45 * shrink), np.float32)
     kind = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     back = cv2.warpAffine(made, matrix, (width, height), flags=kind, borderMode=cv2.BORDER_REPLICATE) / 255
     weight = (_oval(face, HEAD, MIDDLE[1], hole.shape) * hole)[..., None]
@@ -122,9 +125,9 @@ def _with_face(answer: Floats, hole: Holes, face: Face, complete: Complete, seed
 
 def _lacking(made: Floats, square: NDArray[np.uint8], known: Floats) -> float:
     """By how much the fine detail of a drawn face has to grow to be as strong as the photo's, where that is known."""
-    counts = cv2.erode(known, np.ones((5, 5), np.uint8))[..., None] * _middle()
+    counts = cv2.erode(known, np.ones((SIDE // 28 | 1,) * 2, np.uint8))[..., None] * _middle()
     ours, theirs = (
-        float((np.square(picture - cv2.GaussianBlur(picture, (0, 0), FINE)) * counts).sum())
+        float((np.square(picture - cv2.GaussianBlur(picture, (0, 0), FINE * SIDE)) * counts).sum())
         for picture in (made, square.astype(np.float32))
     )
     return float(np.clip(np.sqrt(theirs / max(ours, 1e-6)) - 1, 0, SHARPER))

@@ -8,7 +8,7 @@ from engines.faces.completing import completed
 from engines.faces.workshop import Workshop
 from engines.inpaint.passes import Painter
 
-FACES = "faces-128"
+FACES = "faces-256"
 
 
 def painter(catalogue: Catalogue, residency: Residency) -> Painter | None:

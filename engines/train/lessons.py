@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.faces import matting
-from engines.faces.hair import LIGHT, skin_of
+from engines.faces.hair import LIGHT
 from engines.faces.spectacles import Axes
+from engines.train import matting
 
 Plane = NDArray[np.float32]
 NAMES = ("glasses", "hair_grey", "eyes_shut", "beard")  # the first lies over all others
@@ -27,7 +27,7 @@ def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
     head = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
     between = cv2.GaussianBlur(np.abs((blond - dark) @ LIGHT), (0, 0), side / 100) * head
     most = float(np.quantile(between[between > 0.05], 0.8)) if (between > 0.05).any() else 1.0
-    hair = np.clip((between / most - 0.2) / 0.3, 0, 1) * (1 - skin_of(side))
+    hair = np.clip((between / most - 0.2) / 0.3, 0, 1) * (1 - _skin_of(side))
     hair *= np.clip((0.48 - dark @ LIGHT) / 0.15, 0, 1)  # black hair is darker than any skin
     hair = np.asarray(cv2.GaussianBlur(hair.astype(np.float32), (0, 0), side / 160), np.float32)
 
@@ -42,6 +42,14 @@ def grey_hair(face: Plane, dark: Plane, blond: Plane) -> Plane:
     light = (0.60 + 0.8 * (fair - middle)) * np.clip(strands, 0.7, 1.15)
     grey = (light[..., None] * np.array([0.985, 1.0, 1.01], np.float32)).clip(0, 1)
     return np.asarray(face + hair[..., None] * (grey - face), np.float32)
+
+
+def _skin_of(side: int) -> Plane:
+    """The front of the face and the neck, soft, where there is skin and no hair but brows, (S, S)."""
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    face = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
+    neck = np.hypot((x - 0.5) / 0.19, np.maximum(0.80 - y, 0) / 0.1)
+    return np.asarray(np.clip((1.06 - np.minimum(face, neck)) / 0.12, 0, 1), np.float32)
 
 
 def shut_eyes(face: Plane, eyes: NDArray[np.float64], turn: float) -> Plane:
