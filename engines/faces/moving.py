@@ -18,7 +18,7 @@ from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.people import latents, resized
 from engines.faces.sliders import Directions
-from engines.faces.steadying import by_kind, steadied
+from engines.faces.steadying import POSE, by_kind, steadied
 from engines.faces.values import Inverted, Latents
 from engines.faces.workshop import Workshop
 
@@ -76,6 +76,7 @@ def animated(
         base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
         scene = _Scene(shop, generator, photo, who, size, dye)
     deltas = who.deltas if isinstance(who, Inverted) else ()
+    still = generator.picture(who)
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
         wishes = [talking.at(curves, number, base) for number in range(start, stop)]
@@ -85,7 +86,9 @@ def animated(
             split = [drawing.taken_out(directions, wish) for wish in wishes]
             over = [{} if one is None else one.sliders for _, one in split]
             wishes, wide = [mouths.apart(rest)[0] for rest, _ in split], [mouths.apart(rest)[1] for rest, _ in split]
-        kinds = [{} if scene is None else by_kind(directions, wish) for wish in wishes]
+        kinds = [by_kind(directions, wish) for wish in wishes]
+        if scene is None:  # all but light is as the generator draws it
+            kinds = [{kind: some for kind, some in each.items() if kind == POSE} for each in kinds]
         codes = [
             directions.shift(some)
             for wish, alone in zip(wishes, kinds, strict=True)
@@ -97,7 +100,7 @@ def animated(
             job.check()
             picture, parts = next(pictures), {kind: next(pictures) for kind in alone}
             if scene is None:
-                frame = resized(to_frame(picture), size // 2 * 2)
+                frame = resized(to_frame(steadied(still, picture, parts)), size // 2 * 2)
             else:
                 frame = scene.frame(picture, parts, laid, next(mouths_open) if opening else None)
             yield labelled(frame)

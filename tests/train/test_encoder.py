@@ -45,14 +45,7 @@ def test_it_learns_a_fixed_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_going_on_equals_no_interruption() -> None:
-    first, second, through = trainee(), trainee(seed=3), trainee()
-    first.step()
-    second.load_state({part: {n: t.clone() for n, t in tensors.items()} for part, tensors in first.state().items()})
-    second.step()
-    through.step()
-    through.step()
-    mine, theirs = second.state(), through.state()
-    assert all(torch.equal(mine[part][name], theirs[part][name]) for part in mine for name in mine[part])
+    tiny.gone_on(trainee)
 
 
 def test_card_and_result_fit_together() -> None:

@@ -1,5 +1,7 @@
 """The recipe that learns what is where in a portrait: its masks, its pictures, learning, going on."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -112,12 +114,12 @@ def test_it_learns() -> None:
 
 
 def test_going_on_equals_no_interruption() -> None:
-    first, second, through = trainee(), trainee(seed=3), trainee()
-    first.step()
-    second.load_state({part: {n: t.clone() for n, t in tensors.items()} for part, tensors in first.state().items()})
-    second.step()
-    through.step()
-    through.step()
-    mine, theirs = second.state(), through.state()
-    assert all(torch.equal(mine[part][name], theirs[part][name]) for part in mine for name in mine[part])
-    assert second.images == 16
+    assert tiny.gone_on(trainee).images == 16
+
+
+def test_card_and_result_fit_together() -> None:
+    trained = trainee()
+    card, result = trained.card(), trained.result()
+    assert importlib.import_module(f"engines.models.{card.architecture}").build(**card.options).probe()[0].shape[1] == 3
+    assert all(tensor.dtype == torch.float16 for tensor in result.values())
+    FaceParts(stages=tiny.STAGES, blocks=(0, 2, 3), widths=(8, 8, 12)).load_state_dict(result)

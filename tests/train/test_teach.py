@@ -145,14 +145,7 @@ def test_it_learns_a_fixed_batch_and_leaves_the_mapping(monkeypatch: pytest.Monk
 
 
 def test_going_on_equals_no_interruption() -> None:
-    first, second, through = trainee(), trainee(seed=3), trainee()
-    first.step()
-    second.load_state({part: {n: t.clone() for n, t in tensors.items()} for part, tensors in first.state().items()})
-    second.step()
-    through.step()
-    through.step()
-    mine, theirs = second.state(), through.state()
-    assert all(torch.equal(mine[part][name], theirs[part][name]) for part in mine for name in mine[part])
+    tiny.gone_on(trainee)
 
 
 def test_half_see_none_and_a_quarter_all() -> None:

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engines.models.efficientnet_lite import EfficientNetLite, Stage
 from engines.models.style_generator import GeneratorOptions
+from engines.train.loop import Trainee
 
 STAGES = (Stage(1, 8, 1, 3, 1), Stage(2, 12, 2, 3, 2), Stage(2, 16, 1, 3, 2))
 GENERATOR = GeneratorOptions(resolution=16, z_dim=8, w_dim=12, mapping_layers=2, channels=(12, 8, 6))
@@ -38,3 +39,16 @@ def write_archive(path: Path, images: Tensor, names: Sequence[str] = ()) -> Path
             Image.fromarray(np.ascontiguousarray(image.permute(1, 2, 0).numpy())).save(buffer, "PNG")
             archive.writestr(names[index] if names else f"{index:03d}.png", buffer.getvalue())
     return path
+
+
+def gone_on(make: Callable[..., Trainee]) -> Trainee:
+    """A trainee of two steps, its state put back between them. Fails unless it equals one that was not interrupted."""
+    first, second, through = make(), make(seed=3), make()
+    first.step()
+    second.load_state({part: {n: t.clone() for n, t in tensors.items()} for part, tensors in first.state().items()})
+    second.step()
+    through.step()
+    through.step()
+    mine, theirs = second.state(), through.state()
+    assert all(torch.equal(mine[part][name], theirs[part][name]) for part in mine for name in mine[part])
+    return second
