@@ -87,6 +87,20 @@ def test_hair_is_followed_to_the_photos_edges(found: np.ndarray) -> None:
     assert np.abs(found - truth)[rim].mean() < 0.85 * np.abs(rough - truth)[rim].mean(), "sharper than the network says"
 
 
+def test_the_tips_of_a_fringe_are_hair_and_a_dark_wall_above_it_is_not() -> None:
+    """The network leaves the last rows of a fringe out; the wall has the hair's colour."""
+    y, _ = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    short, reach = likely(192), np.mgrid[0:192, 0:192][0] / 192
+    short[(reach > 0.30) & (np.abs(np.mgrid[0:192, 0:192][1] / 192 - 0.5) < 0.22)] = 0  # its fringe ends at 0.30 …
+    photo = person(BROWN)
+    fringe = (head(256) > 0) & (y < 0.335)  # … and goes on to here
+    photo[fringe] = BROWN
+    photo[head(256) == 0] = BROWN
+    seen = hair.where(photo, short)
+    assert seen[80:84, 100:156].min() > 0.7 and seen[94:120, 106:150].max() < 0.1
+    assert seen[:10].mean() < 0.1 and seen[20:60, 4:20].max() < 0.1
+
+
 def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
     bald = person(FAIR_SKIN)
     none = hair.where(bald, np.full((64, 64), 0.005, np.float32))

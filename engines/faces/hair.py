@@ -16,6 +16,7 @@ from engines.faces.pasting import even
 Plane = NDArray[np.float32]
 LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _LEAST = 0.01  # part of the square; less is no hair
+_TIPS = 0.05  # of the side: how far below the hair that the network finds a fringe may reach
 _FLOOR = 0.06  # added to light before ratios are taken
 
 
@@ -27,8 +28,26 @@ def where(face: Plane, likely: Plane) -> Plane:
     side = face.shape[0]
     if likely.mean() < _LEAST:
         return np.zeros((side, side), np.float32)
-    soft = _guided(even(likely, side), np.asarray(face @ LIGHT, np.float32), side // 100 + 1)
+    soft = _guided(even(_to_its_tips(face, likely), side), np.asarray(face @ LIGHT, np.float32), side // 100 + 1)
     return np.asarray(soft * _frame(side), np.float32)
+
+
+def _to_its_tips(face: Plane, likely: Plane) -> Plane:
+    """Where hair is, with the tips of a fringe: on the forehead, next to hair, and of its colour rather than skin's."""
+    side = likely.shape[0]
+    lab = cv2.cvtColor(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    cheeks = (np.abs(x - 0.5) < 0.15) & (np.abs(y - 0.60) < 0.08)
+    forehead = (np.abs(x - 0.5) < 0.22) & (y < 0.39)
+    above = forehead & (likely > 0.9)
+    if above.sum() < _LEAST * above.size:
+        return likely
+    to_hair, to_skin = (np.square(lab - np.median(lab[known], 0)).sum(2) for known in (above, cheeks))
+    reach = np.zeros((2 * round(_TIPS * side) + 1, 1), np.uint8)
+    reach[: len(reach) // 2 + 1] = 1  # looks for hair upwards only
+    near = cv2.dilate((likely > 0.5).astype(np.uint8), reach) > 0
+    tips = cv2.medianBlur((near & forehead & (to_hair < to_skin)).astype(np.uint8), 5)
+    return np.asarray(np.maximum(likely, cv2.GaussianBlur(tips.astype(np.float32), (0, 0), 0.7)), np.float32)
 
 
 def recoloured(face: Plane, hair: Plane, before: Plane, after: Plane, *, grey: float = 0.0) -> Plane:
