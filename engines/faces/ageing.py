@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from engines.core.errors import OptionError
 
 YOUNGEST, OLDEST = 16.0, 90.0
-_LOOKS = 7  # slider values at which the age is estimated, spread over the range
+OLDEST_WAY = 2.0  # from 1 on the slider is at its end, and hair turns grey and skin gets lines
+_LOOKS = 10  # values at which the age is estimated, spread over the range
 _CLOSE = 1.0  # years
 
 
@@ -26,17 +27,17 @@ Curve = tuple[list[float], NDArray[np.float64]]  # slider values and the ages th
 
 
 def curve(estimate: Estimate) -> Curve:
-    """One coarse look over the whole range of the age slider, made monotone."""
-    values = [float(value) for value in np.linspace(-1, 1, _LOOKS)]
+    """One coarse look over the age slider and what comes after it, -1 to OLDEST_WAY, made monotone."""
+    values = [float(value) for value in np.linspace(-1, OLDEST_WAY, _LOOKS)]
     return values, np.maximum.accumulate(estimate(values))
 
 
 def slider_for(years: float, estimate: Estimate, seen: Curve) -> float:
-    """The age slider, -1 to 1, that comes closest to this age: read off the curve, then looked at once more."""
+    """The value, -1 to OLDEST_WAY, that comes closest to this age: read off the curve, then looked at once more."""
     values, ages = list(seen[0]), seen[1]
     value = _inverse(years, values, ages)
     (age,) = estimate([value])
-    if abs(age - years) > _CLOSE and -1 < value < 1:
+    if abs(age - years) > _CLOSE and -1 < value < OLDEST_WAY:
         index = int(np.searchsorted(values, value))
         values.insert(index, value)
         low, high = ages[index - 1], ages[index]

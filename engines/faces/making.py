@@ -16,7 +16,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, mouths, pasting
+from engines.faces import drawing, guard, lines, mouths, pasting
 from engines.faces.backdrop import Outline
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
@@ -119,7 +119,7 @@ class Edit:
     outline: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
     opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
-    still: whether nothing else changes.
+    still: whether nothing else changes. lines: how many of old age's are drawn on the skin, 0 to 1.
     drawn: what is drawn over it at the photo's own size.
     """
 
@@ -131,6 +131,7 @@ class Edit:
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
     opening: Callable[[float], NDArray[np.float32]] | None = None
     still: bool = False
+    lines: float = 0.0
     drawn: drawing.Drawing | None = None
 
 
@@ -168,7 +169,11 @@ def looked_at(
     """The photo's face and the edited one, aligned, at a side that is quick to compare; without what lies over it."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
     edited, _ = made_in(generator, edit, factor, square)
-    return square, to_frame(dyed(shop, generator, edit, factor, edited))
+    edited = dyed(shop, generator, edit, factor, edited)
+    if edit.lines > 0:
+        marks = drawing.marks_of(edited, edit.inverted.face)
+        edited = lines.weathered(shop, edited, marks, edit.lines * factor, generator.job)
+    return square, to_frame(edited)
 
 
 def dyed(
@@ -219,9 +224,13 @@ def finish(
         edited, laid = made_in(generator, edit, kept, square)
     job.report(0.8, "Putting it into the photo")
     edited = dyed(shop, generator, edit, kept, edited)
+    over = edit.drawn is not None and bool(edit.drawn.over)
+    marks = drawing.marks_of(edited, face) if over or edit.lines > 0 else None
+    if marks is not None:
+        edited = lines.weathered(shop, edited, marks, edit.lines * kept, job)
     result = to_frame(edited)
-    if edit.drawn is not None and edit.drawn.over:
-        edited = drawing.laid_over(edited, drawing.marks_of(edited, face), edit.drawn.sliders)
+    if edit.drawn is not None and marks is not None:
+        edited = drawing.laid_over(edited, marks, edit.drawn.sliders)
     pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
@@ -235,8 +244,10 @@ def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
     return {name: value * (1 if name in drawing.OVER else factor) for name, value in sliders.items()}
 
 
-def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders) -> Edit:
-    """The edit that sliders describe."""
+def slider_edit(
+    shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Sliders, *, older: float | None = None
+) -> Edit:
+    """The edit that sliders describe.  older: how many lines of old age, if not as many as the age slider brings."""
     directions = shop.directions(inverted.model)
     sliders, drawn = drawing.taken_out(directions, sliders)
     sliders, opening = mouths.apart(sliders)
@@ -248,11 +259,12 @@ def slider_edit(shop: Workshop, photo: Pixels, inverted: Inverted, sliders: Slid
     after = moved(sliders)
     kinds = by_kind(directions, sliders).items()
     alone = {kind: after if len(some) == len(sliders) else moved(some) for kind, some in kinds}
+    drawn_lines = lines.PART * max(0.0, sliders.get("age", 0.0)) if older is None else older
+    edit = Edit(photo, inverted, after, alone=alone, drawn=drawn, lines=drawn_lines)
     if not opening:
-        return Edit(photo, inverted, after, alone=alone, drawn=drawn)
+        return edit
     wide = directions.shift(opening)
-    still = not any(sliders.values())
-    return Edit(photo, inverted, after, alone=alone, opening=lambda f: np.float32(f) * wide, still=still, drawn=drawn)
+    return replace(edit, opening=lambda factor: np.float32(factor) * wide, still=not any(sliders.values()))
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

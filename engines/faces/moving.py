@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import backdrop, drawing, mouths, pasting, talking
+from engines.faces import backdrop, drawing, lines, mouths, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.parting import parts_of
@@ -74,7 +74,7 @@ def animated(
     if photo is not None and isinstance(who, Inverted):
         _, dye = drawing.taken_out(directions, {name: base[name] for name in drawing.HAIR if name in base})
         base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
-        scene = _Scene(shop, generator, photo, who, size, dye)
+        scene = _Scene(shop, generator, photo, who, size, dye, lines.PART * max(0.0, base.get("age", 0.0)))
     deltas = who.deltas if isinstance(who, Inverted) else ()
     still = generator.picture(who)
     for start in range(0, frames, _BATCH):
@@ -118,6 +118,7 @@ class _Scene:
         who: Inverted,
         size: int,
         dye: drawing.Drawing | None,
+        older: float,
     ) -> None:
         eight = photo[..., :3]
         if eight.dtype == np.uint16:
@@ -138,6 +139,11 @@ class _Scene:
             hair = parts_of(shop, self._square, generator.job).hair
             dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), hair, 1.0)
             self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
+            self._square = pasting.aligned(self._photo, self._face, side)
+        if older > 0:
+            own = self._square.astype(np.float32) / np.float32(255)
+            weathered = lines.weathered(shop, own, drawing.marks_of(own, self._face), older, generator.job)
+            self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, weathered)[0], np.uint8)
             self._square = pasting.aligned(self._photo, self._face, side)
         self._outline = parts_of(shop, self._square, generator.job).outline
         self._behind = backdrop.behind(self._square, self._outline)

@@ -48,6 +48,7 @@ class Newcomers:
         """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
 
         A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard.
+        Both get the lines of old age.
         """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")
@@ -58,10 +59,8 @@ class Newcomers:
         shift = directions.shift(wish) if directions else np.float32(0)
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
-            if over:
-                face = latents.face if isinstance(latents, Inverted) else None
-                marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture))
-                picture = drawing.laid_over(picture, marks, wish | over)
+            face = latents.face if isinstance(latents, Inverted) else None
+            picture = people.dressed(self._shop, picture, wish, over, job, face=face)
             frame = to_frame(picture)
         job.note(seconds=round(time.perf_counter() - start, 4))
         job.report(1.0)

@@ -33,10 +33,15 @@ class Parts:
         return np.ascontiguousarray(self.planes[..., PARTS.index("hair")])
 
     @property
+    def skin(self) -> Plane:
+        """(SIDE, SIDE), from 0 to 1."""
+        return np.ascontiguousarray(self.planes[..., PARTS.index("skin")])
+
+    @property
     def outline(self) -> Outline:
         """Hair, face and neck, and hair alone."""
-        hair, skin = self.hair, self.planes[..., PARTS.index("skin")]
-        return Outline(np.asarray(hair + skin > 0.5, np.float32), np.asarray(hair > 0.5, np.float32))
+        hair = self.hair
+        return Outline(np.asarray(hair + self.skin > 0.5, np.float32), np.asarray(hair > 0.5, np.float32))
 
 
 def parts_of(shop: Workshop, square: Photo, job: Job) -> Parts:

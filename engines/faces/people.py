@@ -12,14 +12,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engines.core.errors import OptionError
+from engines.core.faces import Face
 from engines.core.image import Picture, write_image
 from engines.core.job import Fact, Job
 from engines.core.provenance import EDITED, Recipe, xmp_packet
-from engines.faces import drawing
+from engines.faces import drawing, lines
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judge_card, judged
 from engines.faces.values import Frame, Latents, Sliders
@@ -54,9 +56,20 @@ def faces(
         ws = np.stack([one.ws for one in latents(generator, block, truncation)]) + shift
         for index, picture in enumerate(generator.pictures(ws)):
             job.report((start + index + 1) / len(seeds), "Making faces")
-            if over:
-                picture = drawing.laid_over(picture, drawing.marks_of(picture), wish | over)
+            picture = dressed(shop, picture, wish, over, job)
             yield block[index], to_frame(picture)
+
+
+def dressed(
+    shop: Workshop, picture: NDArray[np.float32], wish: Sliders, over: Sliders, job: Job, *, face: Face | None = None
+) -> NDArray[np.float32]:
+    """A picture of the generator's with what is drawn over it: lines of old age, and `over`.  face: of its photo."""
+    older = lines.PART * max(0.0, wish.get("age", 0.0))
+    if not over and older <= 0:
+        return picture
+    marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture))
+    over = {drawing.GREY: wish.get(drawing.GREY, 0.0), **over}  # a beard is as grey as the hair
+    return drawing.laid_over(lines.weathered(shop, picture, marks, older, job), marks, over)
 
 
 def sheet(frames: Sequence[Frame], columns: int, gap: int = 4) -> Frame:

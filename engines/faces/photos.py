@@ -12,16 +12,17 @@ from engines.core import faces
 from engines.core.errors import OptionError
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import ageing, guard, makeup, mixing, pasting
+from engines.faces import ageing, drawing, guard, lines, makeup, mixing, pasting
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
-from engines.faces.making import changed, finish, looked_at, scaled, slider_edit
+from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
 from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.people import sheet
 from engines.faces.values import Finished, Frame, Inverted, Latents, Sliders
 from engines.faces.workshop import Workshop
 
+_GREY = 0.8  # of the slider that the oldest have
 _STRIP_SIDE = 512  # longest side of one picture of a strip
 _STRAIGHT = 0.03  # Face.yaw below which a head looks into the camera
 _SCAN = 9  # slider values at which a turned head is looked at, of which the middle one is 0
@@ -69,10 +70,10 @@ class Ages:
         return replace(blank, seen=ageing.curve(blank.estimate))
 
     def estimate(self, values: list[float]) -> list[float]:
-        """Estimated years at slider values."""
+        """Estimated years at values of `ageing`."""
         views = []
         for value in values:
-            edit = slider_edit(self.shop, self.photo, self.inverted, {"age": value})
+            edit = self._edit(value)
             views.append(looked_at(self.shop, self.generator, edit, 1.0)[1])
             self.job.check()
         return [float(age) for age in judged(self.shop.catalogue, self.shop.residency, views, self.job)[2]]
@@ -80,21 +81,37 @@ class Ages:
     def at(self, years: float, *, keep: float, sharpen: float, job: Job) -> Finished:
         """The face at an age, as the age network estimates it in the finished picture."""
         value = ageing.slider_for(years, self.estimate, self.seen)
-        edit = slider_edit(self.shop, self.photo, self.inverted, {"age": value})
+        edit = self._edit(value)
         finished, result = finish(self.shop, self.generator, edit, keep=keep, sharpen=sharpen, job=job)
         after = float(judged(self.shop.catalogue, self.shop.residency, [result], self.job)[2][0])
         job.note(age_before=round(self.before, 1), age_after=round(after, 1))
-        sliders = {"age": value * finished.kept}
+        sliders = {name: amount * finished.kept for name, amount in self._sliders(value).items()}
         return replace(finished, sliders=sliders, age_before=self.before, age_after=after)
+
+    def _sliders(self, value: float) -> dict[str, float]:
+        """Beyond the age slider's end hair turns grey."""
+        old = max(0.0, value - 1)
+        grey = (
+            {drawing.GREY: _GREY * old}
+            if old and drawing.GREY in self.shop.directions(self.inverted.model).names
+            else {}
+        )
+        return {"age": min(value, 1.0), **grey}
+
+    def _edit(self, value: float) -> Edit:
+        older = lines.PART * max(0.0, min(value, 1.0)) + (1 - lines.PART) * max(0.0, value - 1)
+        return slider_edit(self.shop, self.photo, self.inverted, self._sliders(value), older=older)
 
 
 def age_strip(ages: Ages, years: Sequence[float], *, height: int, job: Job) -> Frame:
-    """One picture of the face at each age, the photo's own part around the face, side by side."""
-    views = []
+    """One picture of the face at each age, the photo's part around it, side by side. Fact: ages, those reached."""
+    views, reached = [], []
     for index, age in enumerate(years):
         part = job.part(index / len(years), (index + 1) / len(years))
         done = ages.at(age, keep=0, sharpen=0, job=part)
         views.append(portrait(done.pixels, ages.inverted, height))
+        reached.append(f"{done.age_after:.0f}")
+    job.note(ages=" ".join(reached))
     return sheet(views, len(views))
 
 

@@ -146,7 +146,8 @@ def strip(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     target = new_file(f"{Path(sitting.name).stem}_ages.png")
     options: dict[str, Fact] = {"ages": " ".join(map(str, AGES)), "face": _number(sitting)}
     write_image(target, Picture(pixels, target.name), recipe=Recipe("age-strip", sitting.who.model, options))
-    words = f"Made to look {', '.join(map(str, AGES[:-1]))} and {AGES[-1]} years old"
+    *most, last = str(job.facts["ages"]).split()
+    words = f"They look {', '.join(most)} and {last} years old"
     height, width = pixels.shape[:2]
     return Product("Ages", str(target), str(target), target.name, spent(job), words=words, width=width, height=height)
 
