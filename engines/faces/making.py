@@ -16,7 +16,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, lines, mouths, pasting
+from engines.faces import drawing, guard, lines, mouths, pasting, turning
 from engines.faces.backdrop import Outline
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
@@ -65,6 +65,7 @@ def refine(shop: Workshop, inverted: Inverted, *, steps: int, seconds: float | N
         work = search(shop, generator, inverted.square, job.part(0.1, 0.97), limit)
         deltas, done = work.tuning(inverted.ws, steps, inverted.deltas)
         made = replace(inverted, deltas=deltas, steps=inverted.steps + done)
+        made = replace(made, reach=turning.reach(shop, generator, made))
         return _measured(generator, made, inverted.seconds + time.monotonic() - start, job)
 
 
@@ -249,7 +250,7 @@ def slider_edit(
 ) -> Edit:
     """The edit that sliders describe.  older: how many lines of old age, if not as many as the age slider brings."""
     directions = shop.directions(inverted.model)
-    sliders, drawn = drawing.taken_out(directions, sliders)
+    sliders, drawn = drawing.taken_out(directions, inverted.within_reach(sliders))
     sliders, opening = mouths.apart(sliders)
 
     def moved(some: Sliders) -> Callable[[float], NDArray[np.float32]]:

@@ -83,7 +83,7 @@ def animated(
         over: list[Mapping[str, float]] = [{}] * len(wishes)
         wide: list[Mapping[str, float]] = [{}] * len(wishes)
         if scene is not None:
-            split = [drawing.taken_out(directions, wish) for wish in wishes]
+            split = [drawing.taken_out(directions, scene.who.within_reach(wish)) for wish in wishes]
             over = [{} if one is None else one.sliders for _, one in split]
             wishes, wide = [mouths.apart(rest)[0] for rest, _ in split], [mouths.apart(rest)[1] for rest, _ in split]
         kinds = [by_kind(directions, wish) for wish in wishes]
@@ -120,6 +120,7 @@ class _Scene:
         dye: drawing.Drawing | None,
         older: float,
     ) -> None:
+        self.who = who
         eight = photo[..., :3]
         if eight.dtype == np.uint16:
             eight = (eight >> 8).astype(np.uint8)

@@ -16,7 +16,6 @@ from engines.faces import ageing, drawing, guard, lines, makeup, mixing, pasting
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
 from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
-from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.people import sheet
 from engines.faces.values import Finished, Frame, Inverted, Latents, Sliders
@@ -25,9 +24,7 @@ from engines.faces.workshop import Workshop
 _GREY = 0.8  # of the slider that the oldest have
 _STRIP_SIDE = 512  # longest side of one picture of a strip
 _STRAIGHT = 0.03  # Face.yaw below which a head looks into the camera
-_SCAN = 9  # slider values at which a turned head is looked at, of which the middle one is 0
-_STEP = 2 / (_SCAN - 1)
-_INVENTED = 0.04  # part of a turned head that may be drawn anew; of more, half is smeared
+_SCAN = 9  # slider values at which a turned head is looked at
 
 
 def with_sliders(
@@ -204,15 +201,15 @@ def turned_to_front(
 ) -> Finished:
     """The head towards the camera: the yaw slider at which the landmarks look straight, times strength.
 
-    It stops where too much of the head would have to be invented.
+    It stops where this head's reach ends.
     """
     if not 0 <= strength <= 1:
         raise OptionError(f"Strength goes from 0 to 1; {strength} is outside. Choose a value between.")
     directions = shop.directions(inverted.model)
     values = np.linspace(-1, 1, _SCAN)
     ws = np.stack([inverted.ws + directions.shift({"yaw": float(value)}) for value in values])
-    turned, pictures = [], generator.pictures(ws, inverted.deltas)
-    for picture in pictures:
+    turned = []
+    for picture in generator.pictures(ws, inverted.deltas):
         large = np.ascontiguousarray(cv2.resize(to_frame(picture), (256, 256), interpolation=cv2.INTER_CUBIC), np.uint8)
         found = faces.detect(large, rotated=False)
         turned.append(found[0].yaw if found else np.nan)
@@ -223,13 +220,10 @@ def turned_to_front(
     fit = np.polyfit(values[seen], np.array(turned)[seen], 1)
     straight = abs(float(fit[1])) < _STRAIGHT or abs(float(fit[0])) < 1e-3  # already, or the slider does not turn it
     best = 0.0 if straight else float(np.clip(-fit[1] / fit[0], -1, 1))
-    before, head = pictures[_SCAN // 2], parts_of(shop, inverted.square, job).outline.head
-    for value, picture in sorted(zip(values, pictures, strict=True), key=lambda turn: abs(float(turn[0]))):
-        on_the_way = value * best > 0 and abs(value) < abs(best) + _STEP
-        if on_the_way and pasting.unexplained(Change(before, picture), head) > _INVENTED:
-            best = float(np.sign(best)) * min(abs(best), abs(float(value)) - _STEP)
-            break
+    low, high = inverted.reach.get("yaw", (-1.0, 1.0))
+    best = float(np.clip(best, low, high))
+    slider = best / (high if best > 0 else -low)
     job.note(yaw_before=round(float(np.polyval(fit, 0.0)), 3), yaw_after=round(float(np.polyval(fit, best)), 3))
     return with_sliders(
-        shop, generator, photo, inverted, {"yaw": best * strength}, keep=keep, sharpen=0, job=job.part(0.2, 1.0)
+        shop, generator, photo, inverted, {"yaw": slider * strength}, keep=keep, sharpen=0, job=job.part(0.2, 1.0)
     )

@@ -65,6 +65,8 @@ class Inverted(Latents):
     `StyleGenerator.tuned_synthesis`; empty before `refine`.  face: where it is in the photo.  square: the aligned face,
     uint8 (R, R, 3).  distance: identity distance between the photo's face and the generator's copy.
     error: mean absolute difference between the two inside the face, in steps of 1/255.  seconds, steps: what it took.
+    reach: pose slider -> how far its raw value may go down and up before much of the head is invented; -1 and 1 for
+    those not in it.
     """
 
     deltas: tuple[NDArray[np.float16], ...] = ()
@@ -74,6 +76,12 @@ class Inverted(Latents):
     error: float = 0.0
     seconds: float = 0.0
     steps: int = 0
+    reach: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def within_reach(self, sliders: Sliders) -> dict[str, float]:
+        """Sliders with the ends of those of pose where this head's are."""
+        ends = {name: self.reach.get(name, (-1.0, 1.0)) for name in sliders}
+        return {name: value * (ends[name][1] if value > 0 else -ends[name][0]) for name, value in sliders.items()}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""How far a head turns in a photo: to where the photo has nothing more of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+from engines import Engines
+from engines.core.job import Job
+from engines.face_editing import FaceEditing
+from engines.faces import pasting, turning
+from engines.faces.making import slider_edit
+from engines.faces.pasting import Change
+from engines.faces.values import Inverted
+
+
+def test_a_slider_ends_where_too_much_is_invented() -> None:
+    assert turning._last([0.0, 0.0, 0.0, turning.INVENTED]) == 1.0
+    assert turning._last([0.0, 0.5 * turning.INVENTED, 1.5 * turning.INVENTED, 1.0]) == pytest.approx(0.625)
+    assert turning._last([1.0, 0.0, 0.0, 0.0]) == pytest.approx(0.15), "every head turns a little"
+
+
+def test_ends_are_this_heads() -> None:
+    who = Inverted(model="x", ws=np.zeros((1, 2), np.float32), reach={"yaw": (-0.5, 0.8)})
+    assert who.within_reach({"yaw": -1.0, "smile": -0.7}) == {"yaw": -0.5, "smile": -0.7}
+    assert who.within_reach({"yaw": 0.5, "pitch": 0.3}) == {"yaw": pytest.approx(0.4), "pitch": 0.3}
+
+
+def test_what_moved_is_explained_and_what_is_new_is_not() -> None:
+    y, x = np.mgrid[0:128, 0:128] / 128
+    head = (np.hypot(x - 0.5, y - 0.5) < 0.35).astype(np.float32)
+    rng = np.random.default_rng(0)
+    texture = np.asarray(pasting._resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
+    moved = np.roll(texture, 4, 1)
+    other = np.asarray(pasting._resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
+    same, shifted, new = (pasting.unexplained(Change(texture, after), head) for after in (texture, moved, other))
+    assert same == 0.0 and shifted < 0.1 < 0.2 < new
+    assert pasting.unexplained(Change(texture, other), np.zeros((16, 16), np.float32)) == 0.0
+
+
+def test_a_photo_has_a_reach_once_it_is_learnt_and_edits_keep_within_it(tmp_path_factory: Any) -> None:
+    faces = Engines("cpu", home=tmp_path_factory.mktemp("home"))[FaceEditing]
+    photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
+    first = faces.invert(photo, steps=2)
+    assert first.reach == {}
+    known = faces.refine(first, steps=2)
+    assert set(known.reach) == {"yaw", "pitch"}
+    low, high = known.reach["yaw"]
+    assert -1 <= low <= -0.15 and 0.15 <= high <= 1
+    directions = faces._shop.directions(known.model)
+    edit = slider_edit(faces._shop, photo, known, {"yaw": 1.0})
+    assert np.allclose(edit.after(1.0) - known.ws, directions.shift({"yaw": high}), atol=1e-5)
+    job = Job()
+    done = faces.frontal(photo, inverted=known, job=job)
+    assert abs(done.sliders.get("yaw", 0.0)) <= 1 and "yaw_after" in job.facts
