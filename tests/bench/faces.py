@@ -25,6 +25,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -35,6 +36,7 @@ from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces.judging import judged
 from engines.faces.newcomers import MODEL
+from engines.train.metrics import perceptual_distance
 
 Photo = NDArray[np.uint8]
 # what each slider is meant to move among the attributes, and which way; the rest should stay
@@ -77,7 +79,7 @@ def whole(side: int) -> Face:
 
 
 def inversion(faces: FaceEditing, data: Path | None, count: int, model: str) -> dict[str, Any]:
-    """Identity distance and error before and after tuning, and seconds, median and worst."""
+    """Identity and perceptual distance and error before and after tuning, and seconds, median and worst."""
     photos: list[tuple[Photo, Any]] = [(astronaut(), 0)]
     photos += [(square, whole(square.shape[0])) for square in (squares(data, count) if data else [])]
     rows = []
@@ -87,10 +89,19 @@ def inversion(faces: FaceEditing, data: Path | None, count: int, model: str) -> 
         middle = time.perf_counter()
         tuned = faces.refine(first)
         end = time.perf_counter()
-        rows.append([first.distance, tuned.distance, first.error, tuned.error, middle - start, end - start])
-    names = ("distance", "distance_tuned", "error", "error_tuned", "seconds_first", "seconds_tuned")
+        look, look_tuned = (perceptual(faces.render(one), one.square) for one in (first, tuned))
+        alike = [first.distance, tuned.distance, look, look_tuned, first.error, tuned.error]
+        rows.append([*alike, middle - start, end - start])
+    names = ["distance", "distance_tuned", "perceptual", "perceptual_tuned", "error", "error_tuned"]
+    names += ["seconds_first", "seconds_tuned"]
     columns = dict(zip(names, np.array(rows).T, strict=True))
     return {name: {"median": float(np.median(c)), "worst": float(c.max())} for name, c in columns.items()}
+
+
+def perceptual(picture: Photo, other: Photo) -> float:
+    """The distance of `metrics.perceptual_distance` between two pictures (S, S, 3)."""
+    one, two = (torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None] for frame in (picture, other))
+    return float(perceptual_distance(one, two))
 
 
 def sliders(engines: Engines, faces: FaceEditing, count: int, model: str) -> dict[str, Any]:
