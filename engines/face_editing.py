@@ -270,18 +270,22 @@ class FaceEditing(Newcomers, Engine):
         fine: float = 0.5,
         face_a: Chosen = 0,
         face_b: Chosen = 0,
+        inverted: Inverted | None = None,
         steps: int = STEPS,
         seconds: float | None = None,
         model: str = MODEL,
         job: Job | None = None,
     ) -> Finished:
-        """The first photo with a blend of both faces in it; see `mix`. The distance is to the first person."""
+        """The first photo with a blend of both faces in it; see `mix`. The distance is to the first person.
+
+        inverted: the first face, where it is known already.
+        """
         job, start = take(job), time.perf_counter()
-        half = None if seconds is None else seconds / 2
-        first = self._ready(a, face_a, None, steps, half, model, job.part(0.0, 0.4))
-        second = self._ready(b, face_b, None, steps, half, model, job.part(0.4, 0.8))
+        half = seconds / 2 if seconds is not None and inverted is None else seconds
+        first = self._ready(a, face_a, inverted, steps, half, model, job.part(0.0, 0.4))
+        second = self._ready(b, face_b, None, steps, half, first.model, job.part(0.4, 0.8))
         parts = {"coarse": coarse, "middle": middle, "fine": fine}
-        with self._shop.generator(model, job) as generator:
+        with self._shop.generator(first.model, job) as generator:
             done = verbs.blended(generator, a, first, second, parts, job=job.part(0.8, 1.0))
         return _closed(done, job, start)
 

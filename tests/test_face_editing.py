@@ -542,6 +542,19 @@ def test_a_blend_sits_in_the_first_photo(faces: FaceEditing, portrait: Any) -> N
     assert np.array_equal(none.pixels, portrait)
 
 
+def test_a_face_that_is_known_is_not_learnt_again_for_a_blend(
+    faces: FaceEditing, portrait: Any, inverted: Inverted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[int] = []
+    refine = FaceEditing.refine
+    monkeypatch.setattr(
+        FaceEditing, "refine", lambda self, *some, **more: (learnt.append(1), refine(self, *some, **more))[1]
+    )
+    other = np.ascontiguousarray(portrait[:, ::-1])
+    done = faces.mix_photos(portrait, other, inverted=inverted, steps=2)
+    assert len(learnt) == 1 and not np.array_equal(done.pixels, portrait)
+
+
 def test_a_blend_meets_the_photo_in_colour_and_ends_with_the_face(portrait: Any) -> None:
     face = finding.find(portrait)[0].face
     square = pasting.aligned(portrait, face, makeup.SIDE)

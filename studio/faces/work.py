@@ -190,7 +190,7 @@ def mix(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     parts: dict[str, Any] = {name: asking.number(sent.get(name, 0.5), 0, 1, name.capitalize()) for name in asking.MIX}
 
     def edit(pixels: Pixels, part: Job) -> Finished:
-        return desk.engine.mix_photos(pixels, other.pixels, **parts, face_a=_number(sitting), job=part)
+        return desk.engine.mix_photos(pixels, other.pixels, **parts, inverted=sitting.inverted, job=part)
 
     return _edited(desk, sitting, "mix-faces", "mix", dict(parts), edit, job)
 
