@@ -12,6 +12,7 @@ from engines import Engines
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces import pasting, turning
+from engines.faces.backdrop import Outline
 from engines.faces.making import slider_edit
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted
@@ -56,3 +57,20 @@ def test_a_photo_has_a_reach_once_it_is_learnt_and_edits_keep_within_it(tmp_path
     job = Job()
     done = faces.frontal(photo, inverted=known, job=job)
     assert abs(done.sliders.get("yaw", 0.0)) <= 1 and "yaw_after" in job.facts
+
+
+def test_a_collar_stays_where_it_is_when_the_head_turns() -> None:
+    """A head of stripes moves by 8 of 128 pixels over a patterned collar."""
+    y, x = np.mgrid[0:128, 0:128] / 128
+
+    def person(shift: float) -> Any:
+        there = (np.abs(x - 0.5 - shift) < 0.25) & (y < 0.99)
+        stripes = 0.5 + 0.2 * np.sin((x - shift) * 40) * np.sin(y * 30)
+        return np.repeat(np.where(there, stripes, 0.8)[..., None], 3, 2).astype(np.float32)
+
+    photo = (person(0.0) * 255).astype(np.uint8)
+    head = (np.abs(x - 0.5) < 0.25).astype(np.float32)
+    made, laid = pasting.composed(photo, Change(person(0.0), person(0.0625)), outline=Outline(head, head))
+    apart = np.abs(made * 255 - photo).mean(2)
+    assert apart[40:100, 20:108].mean() > 8 and apart[122:].max() < 1
+    assert laid is not None and laid[40:100].max() > 0.5 and laid[122:].max() < 0.01

@@ -98,6 +98,7 @@ def composed(
         where = where * even(weight, side)[..., None]
     if outline is not None:
         after, bare, moves = (even(mask, side)[..., None] for mask in _rims(outline, flow))
+        where = where * (1 - moves * (1 - _above_the_collar(side)))
         hidden = even(backdrop.behind(square, outline) if behind is None else behind, side)
         made = made + moves * (_between(own + made, hidden, after) - own - made)
         made = after * made + bare * (hidden - own)
@@ -154,6 +155,12 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     moved = _moved(before, flow)
     apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
     return flow, smooth(apart, _FADE_FROM, _FADE_TO)
+
+
+def _above_the_collar(side: int) -> Plane:
+    """1 down to the chin, falling to 0 on the neck, (side, side, 1): a head turns in its collar, which stays."""
+    y = (np.arange(side, dtype=np.float32) + 0.5) / side
+    return np.broadcast_to((1 - smooth(y, 0.84, 0.95))[:, None, None], (side, side, 1))
 
 
 def unexplained(change: Change, head: Plane) -> float:
