@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,12 @@ def test_a_photo_has_a_reach_once_it_is_learnt_and_edits_keep_within_it(tmp_path
     directions = faces._shop.directions(known.model)
     edit = slider_edit(faces._shop, photo, known, {"yaw": 1.0})
     assert np.allclose(edit.after(1.0) - known.ws, directions.shift({"yaw": high}), atol=1e-5)
+    free = replace(known, reach={})
+    assert np.array_equal(faces.render(known, {"yaw": 1.0}), faces.render(free, {"yaw": high})), (
+        "while it is dragged, too"
+    )
+    shut, wide = (faces.render(known, {"smile": value}).astype(int) for value in (0.0, 1.0))
+    assert np.abs(wide - shut)[150:210, 90:166].mean() > 4 > np.abs(wide - shut)[:100].max(), "and so is its mouth"
     job = Job()
     done = faces.frontal(photo, inverted=known, job=job)
     assert abs(done.sliders.get("yaw", 0.0)) <= 1 and "yaw_after" in job.facts

@@ -112,9 +112,7 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
 
 def taken_out(directions: Directions, sliders: Sliders) -> tuple[Mapping[str, float], Drawing | None]:
     """(the sliders that the generator draws, what is drawn at the photo's own size)."""
-    drawn = {
-        name: value for name, value in sliders.items() if name in (*HAIR, *OVER) and (value > 0 or name not in OVER)
-    }
+    drawn = {name: value for name, value in sliders.items() if name in HAIR or (name in OVER and value > 0)}
     rest = {name: value for name, value in sliders.items() if name not in drawn}
     return rest, Drawing(drawn, directions) if drawn else None
 

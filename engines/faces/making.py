@@ -157,8 +157,7 @@ def made_in(
     """The edit in an aligned square of the photo, of any side, and what is laid over it, as of `pasting.composed`."""
     opening = rest = None
     if edit.opening is not None:
-        near = mouths.likeness(generator, edit.inverted.ws)
-        opening = sharpened(mouths.opened(*generator.pictures(np.stack([near, near + edit.opening(factor)]))))
+        opening = sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor)))
     if not edit.still:
         rest = sharpened(changed(generator, edit, factor))
     return mouths.composed(square, opening, rest, outline=edit.outline)

@@ -46,9 +46,15 @@ def opened(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
     return Change(before, np.asarray(before + where * (after - before), np.float32))
 
 
+def opening(generator: Generator, ws: NDArray[np.float32], shift: NDArray[np.float32]) -> Change:
+    """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents."""
+    near = likeness(generator, ws)
+    return opened(*generator.pictures(np.stack([near, near + shift])))
+
+
 def composed(
     square: Photo,
-    opening: Change | None,
+    wide: Change | None,
     rest: Change | None,
     *,
     outline: Outline | None = None,
@@ -56,13 +62,13 @@ def composed(
 ) -> tuple[Plane, Plane | None]:
     """A mouth that opens and all that changes beside it, one after the other; as `pasting.composed`."""
     made, under, laid = square.astype(np.float32) / np.float32(255), square, None
-    if opening is not None:
+    if wide is not None:
         weight = (
             None
             if outline is None
             else np.float32(1) * cv2.GaussianBlur(outline.head, (0, 0), outline.head.shape[0] / 96)
         )
-        made, _ = pasting.composed(square, opening, weight=weight, around=_AROUND)
+        made, _ = pasting.composed(square, wide, weight=weight, around=_AROUND)
         under = to_frame(made)
     if rest is not None:
         edited, laid = pasting.composed(under, rest, outline=outline, behind=behind)

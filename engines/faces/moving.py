@@ -70,13 +70,12 @@ def animated(
     job: Job,
 ) -> Stream:
     """Frames of a face whose sliders follow curves; inside its photo if there is one."""
-    scene = None
+    scene, still = None, generator.picture(who)
     if photo is not None and isinstance(who, Inverted):
         _, dye = drawing.taken_out(directions, {name: base[name] for name in drawing.HAIR if name in base})
         base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
-        scene = _Scene(shop, generator, photo, who, size, dye, lines.PART * max(0.0, base.get("age", 0.0)))
+        scene = _Scene(shop, generator, still, photo, who, size, dye, lines.PART * max(0.0, base.get("age", 0.0)))
     deltas = who.deltas if isinstance(who, Inverted) else ()
-    still = generator.picture(who)
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
         wishes = [talking.at(curves, number, base) for number in range(start, stop)]
@@ -114,6 +113,7 @@ class _Scene:
         self,
         shop: Workshop,
         generator: Generator,
+        before: NDArray[np.float32],
         photo: Pixels,
         who: Inverted,
         size: int,
@@ -128,7 +128,7 @@ class _Scene:
         self._photo = sized(np.ascontiguousarray(eight[top:bottom, left:right], np.uint8), size)
         scale = np.array([self._photo.shape[1] / (right - left), self._photo.shape[0] / (bottom - top)])
         self._face = _moved(who.face, np.array([left, top]), float(scale.mean()))
-        self._before = generator.picture(who)
+        self._before = before
         self._generator, self._likeness = generator, mouths.likeness(generator, who.ws)
         self._shut = generator.pictures(self._likeness[None])[0]
         side = pasting.working_side(self._face)

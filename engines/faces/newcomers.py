@@ -12,7 +12,7 @@ from engines.core.errors import OptionError
 from engines.core.image import Pixels
 from engines.core.job import Fact, Job, take
 from engines.core.provenance import Recipe
-from engines.faces import drawing, films, mixing, moving, people, talking, words
+from engines.faces import drawing, films, mixing, mouths, moving, people, talking, words
 from engines.faces.generator import to_frame
 from engines.faces.values import Described, Frame, Inverted, Latents, Slider, Sliders
 from engines.faces.workshop import Workshop
@@ -48,17 +48,22 @@ class Newcomers:
         """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
 
         A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard.
-        Both get the lines of old age.
+        Both get the lines of old age. A photo's head turns and its mouth opens as `finish` makes them.
         """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")
         directions = self._shop.directions(latents.model) if sliders else None
         wish, over = drawing.of_new_face(directions.checked(sliders or {}) if directions else {})
+        wide: Sliders = {}
         if isinstance(latents, Inverted):
+            wish, wide = mouths.apart(latents.within_reach(wish))
             over |= {name: wish.pop(name) for name in drawing.OVER if wish.get(name, 0.0) > 0}
         shift = directions.shift(wish) if directions else np.float32(0)
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
+            if wide and directions:
+                opening = mouths.opening(generator, latents.ws, directions.shift(wide))
+                picture, _ = mouths.composed(to_frame(picture), opening, None)
             face = latents.face if isinstance(latents, Inverted) else None
             picture = people.dressed(self._shop, picture, wish, over, job, face=face)
             frame = to_frame(picture)
