@@ -28,8 +28,8 @@ from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
 from engines.faces import finding, guard, makeup, mixing, pasting
-from engines.faces.backdrop import Outline
 from engines.faces.generator import Generator, private_copy
+from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted, Latents

@@ -16,7 +16,7 @@ from skimage import data
 from engines.core import faces
 from engines.core.errors import MediaError, OptionError
 from engines.core.provenance import EDITED, Recipe
-from engines.faces import ageing, backdrop, films, makeup, pasting, steadying, talking, words
+from engines.faces import ageing, films, makeup, pasting, steadying, talking, words
 from engines.faces.commands import parsed
 from engines.faces.inverting import importance
 from engines.faces.making import Edit, changed
@@ -228,30 +228,37 @@ def test_sounds_that_are_none_get_a_sentence(tmp_path: Path) -> None:
 # what a turned head uncovers
 
 
-def collar(side: int) -> Any:
-    """A light wall above a dark collar, uint8 (side, side, 3), with some grain."""
-    wall = np.full((side, side, 3), 200.0) + np.random.default_rng(0).normal(0, 3, (side, side, 1))
-    wall[round(0.7 * side) :] -= 160
-    return np.clip(wall, 0, 255).astype(np.uint8)
-
-
 def round_head(side: int, middle: float = 0.5) -> Any:
     y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
     return (np.hypot(x - middle, y - 0.5) < 0.36).astype(np.float32)
 
 
-def test_a_collar_goes_on_behind_the_head() -> None:
-    head = round_head(128)
-    square = collar(128)
-    square[head > 0] = (150, 100, 80)
-    found = (
-        cv2.resize(backdrop.behind(square, backdrop.Outline(head, head)), (128, 128), interpolation=cv2.INTER_AREA)
-        * 255
-    )
-    away = cv2.dilate(head, np.ones((17, 17), np.uint8)) == 0
-    assert np.abs(found - cv2.GaussianBlur(collar(128), (0, 0), 0.4))[away].mean() < 3, "what is seen stays"
-    strip = found[:, 26:30, 1].mean(1)  # inside the head at the collar's height
-    assert strip[75] > 170 and strip[95] < 60, "the collar's edge goes on behind the head"
+def test_what_is_next_to_a_turned_head_goes_along_and_keeps_its_grain() -> None:
+    side, step = 256, 12.0
+    head = round_head(side)
+    wall = np.clip(np.random.default_rng(0).normal(0.7, 0.08, (side, side, 1)), 0, 1).astype(np.float32).repeat(3, 2)
+    own = np.where(head[..., None] > 0, np.float32([0.1, 0.0, 0.0]), wall)
+    flow = np.zeros((side, side, 2), np.float32)
+    flow[..., 0] = step  # the head moves to the left
+    beside, other = pasting._beside(own, pasting.Outline(head, head), flow)
+    row = side // 2
+    uncovered = beside[row - 8 : row + 8, 212:218, 0]  # the head went to 220
+    assert uncovered.min() > 0.35 and uncovered.std() > 0.05, "the wall, and no smear of it"
+    assert np.allclose(beside[:, :2], own[:, :2], atol=1e-6) and np.allclose(beside[:, -2:], own[:, -2:], atol=1e-6)
+    assert other[row, 215] == 1 and not other[:, :2].any()
+    assert beside[245:, :, 0].min() > 0.2, "below the collar nothing moves"
+    beyond = flow.copy()
+    beyond[:, 128:] = -step  # the right half moves outwards, and takes nothing of the head with it
+    assert pasting._beside(own, pasting.Outline(head, head), beyond)[0][row, 236:, 0].min() > 0.35
+
+
+def test_a_flow_goes_on_around_the_head_and_fades() -> None:
+    head = round_head(256)
+    flow = np.full((256, 256, 2), np.float32(9))
+    drawn = pasting._dragged(flow, head)[128, :, 0]
+    assert drawn[128] == pytest.approx(9, abs=0.01) and drawn[0] < 1.6
+    assert (np.diff(drawn[:36]) >= 0).all() and 3 < drawn[12] < 6, "half of it 24 pixels away from the head"
+    assert not pasting._dragged(flow, np.zeros((256, 256), np.float32)).any(), "no head, no motion"
 
 
 def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground() -> None:
@@ -265,10 +272,8 @@ def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground(
     change = pasting.Change(
         *(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56))
     )
-    outline = backdrop.Outline(round_head(128), round_head(128))
-    for behind in (None, np.full((96, 96, 3), 0.75, np.float32)):
-        made, _ = pasting.composed(square, change, outline=outline, behind=behind)
-        assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
+    made, _ = pasting.composed(square, change, outline=pasting.Outline(round_head(128), round_head(128)))
+    assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
 
 
 def test_turning_brings_no_light_of_its_own() -> None:

@@ -13,8 +13,8 @@ from engines import Engines
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces import pasting, turning
-from engines.faces.backdrop import Outline
 from engines.faces.making import slider_edit
+from engines.faces.outline import Outline
 from engines.faces.pasting import Change
 from engines.faces.values import Inverted
 

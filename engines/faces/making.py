@@ -17,11 +17,11 @@ from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
 from engines.faces import drawing, guard, lines, mouths, pasting, turning
-from engines.faces.backdrop import Outline
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
 from engines.faces.judging import judge_card
+from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
 from engines.faces.steadying import by_kind, steadied

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from engines.core.faces import Photo
 from engines.faces import pasting
-from engines.faces.backdrop import Outline
 from engines.faces.generator import Generator, to_frame
+from engines.faces.outline import Outline
 from engines.faces.pasting import Change, Plane
 from engines.faces.values import Sliders
 
@@ -58,7 +58,6 @@ def composed(
     rest: Change | None,
     *,
     outline: Outline | None = None,
-    behind: Plane | None = None,
 ) -> tuple[Plane, Plane | None]:
     """A mouth that opens and all that changes beside it, one after the other; as `pasting.composed`."""
     made, under, laid = square.astype(np.float32) / np.float32(255), square, None
@@ -71,6 +70,6 @@ def composed(
         made, _ = pasting.composed(square, wide, weight=weight, around=_AROUND)
         under = to_frame(made)
     if rest is not None:
-        edited, laid = pasting.composed(under, rest, outline=outline, behind=behind)
+        edited, laid = pasting.composed(under, rest, outline=outline)
         made = np.asarray(np.clip(made + (edited - under.astype(np.float32) / np.float32(255)), 0, 1), np.float32)
     return made, laid

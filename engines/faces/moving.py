@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import backdrop, drawing, lines, mouths, pasting, talking
+from engines.faces import drawing, lines, mouths, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.parting import parts_of
@@ -147,7 +147,6 @@ class _Scene:
             self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, weathered)[0], np.uint8)
             self._square = pasting.aligned(self._photo, self._face, side)
         self._outline = parts_of(shop, self._square, generator.job).outline
-        self._behind = backdrop.behind(self._square, self._outline)
 
     def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:
         """How the mouth opens, for each of some shifts of the likeness."""
@@ -167,7 +166,7 @@ class _Scene:
         alone: see `steadied`; over: what lies over it; opening: how its mouth opens.
         """
         change = Change(self._before, steadied(self._before, picture, alone))
-        edited, laid = mouths.composed(self._square, opening, change, outline=self._outline, behind=self._behind)
+        edited, laid = mouths.composed(self._square, opening, change, outline=self._outline)
         if not over:
             self._marks = None
         else:

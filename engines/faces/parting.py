@@ -13,7 +13,7 @@ from engines.core.card import ModelCard
 from engines.core.errors import CardError
 from engines.core.faces import Photo
 from engines.core.job import Job
-from engines.faces.backdrop import Outline
+from engines.faces.outline import Outline
 from engines.faces.workshop import Workshop
 from engines.models.face_parts import PARTS, SIDE
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
-from engines.faces import backdrop
-from engines.faces.backdrop import Outline
+from engines.faces.outline import Outline
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
@@ -26,7 +25,7 @@ WORK = 1024  # longest side at which a face is worked on; larger ones get its co
 _FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
 _REACH = 1.25  # of the field, where the head's own outline is known
-_LOOSE, _SKIN = 19, 9  # pixels of the flow by which hair, with what is loose of it, and skin are wider than their masks
+_DRAG = 48.0  # pixels of the flow around a head that go along with it
 _COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
 
 
@@ -48,10 +47,15 @@ def field(side: int, reach: float = 1.0) -> Plane:
     reach: of an ellipse around the head; at 1 hair that is far from it counts in part, from 1.4 the square decides.
     """
     y, x = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
-    edge = np.minimum.reduce([x, 1 - x, y, 1 - y])
-    frame = smooth(edge, 0.01, 0.11)
     head = 1 - smooth(np.hypot((x - 0.5) / 0.46, (y - 0.54) / 0.52), 0.82 * reach, 1.1 * reach)
-    return np.ascontiguousarray((frame * head)[..., None], np.float32)
+    return np.ascontiguousarray(_frame(side) * head[..., None], np.float32)
+
+
+def _frame(side: int) -> Plane:
+    """1 in a square, falling to 0 inside its edge, (side, side, 1)."""
+    x = (np.arange(side, dtype=np.float32) + 0.5) / side
+    near = np.minimum(x, 1 - x)
+    return smooth(np.minimum(near[:, None], near)[..., None], 0.01, 0.11)
 
 
 def compose(square: Photo, change: Change, *, weight: Plane | None = None) -> Plane:
@@ -64,17 +68,15 @@ def composed(
     change: Change,
     *,
     outline: Outline | None = None,
-    behind: Plane | None = None,
     weight: Plane | None = None,
     around: float = 0.0,
 ) -> tuple[Plane, Plane | None]:
     """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
 
-    Where before and after are alike the result is the square itself.  outline: where `square` shows the head; the
-    background then stays, but for what the head uncovers or covers.  behind: what `backdrop.behind` says is behind it,
-    for who asks often.  weight: (n, n), where the edit may show.  around: how far around what is new the photo's own
-    detail gives way, in sides.  Comes with how much of each place is uncovered
-    background that takes the photo's place, (side, side, 1), None without an outline.
+    Where before and after are alike the result is the square itself.  outline: where `square` shows the head; only
+    what is next to it then goes along with it.  weight: (n, n), where the edit may show.  around: how far around what
+    is new the photo's own detail gives way, in sides.  Comes with how much of each place is background that takes the
+    photo's place, (side, side, 1), None without an outline.
     """
     side = square.shape[0]
     flow, apart = _motion(change)
@@ -97,12 +99,12 @@ def composed(
     if weight is not None:
         where = where * even(weight, side)[..., None]
     if outline is not None:
-        after, bare, moves = (even(mask, side)[..., None] for mask in _rims(outline, flow))
+        after, moves = (even(mask, side)[..., None] for mask in _rims(outline, flow))
         where = where * (1 - moves * (1 - _above_the_collar(side)))
-        hidden = even(backdrop.behind(square, outline) if behind is None else behind, side)
-        made = made + moves * (_between(own + made, hidden, after) - own - made)
-        made = after * made + bare * (hidden - own)
-        laid = np.asarray(where * bare, np.float32)
+        beside, other = _beside(own, outline, flow)
+        made = made + moves * (_between(own + made, beside, after) - own - made)
+        made = after * made + (1 - after) * (beside - own)
+        laid = np.asarray(where * (1 - after) * other, np.float32)
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32), laid
 
 
@@ -112,22 +114,56 @@ def _spread(plane: Plane, width: float) -> Plane:
     return np.asarray(cv2.GaussianBlur(cv2.dilate(plane, ellipse), (0, 0), width / 5), np.float32)
 
 
-def _rims(outline: Outline, flow: Plane) -> tuple[Plane, Plane, Plane]:
-    """Where the head is after it moved, what it uncovered, each with a soft rim, and where anything moves."""
-    head, hair = even(outline.head, _FLOW_SIDE), even(outline.hair, _FLOW_SIDE)
-    after, before = _rim(_moved(head, flow), 3), np.maximum(_rim(head, _SKIN), _rim(hair, _LOOSE))
+def _rims(outline: Outline, flow: Plane) -> tuple[Plane, Plane]:
+    """Where the head is after it moved, with a soft rim, and where anything moves."""
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
     moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
-    return after, np.clip(before - after, 0, 1) * moves, moves
+    return _rim(_moved(even(outline.head, _FLOW_SIDE), flow), 3), moves
 
 
-def _between(face: Plane, behind: Plane, where: Plane) -> Plane:
-    """At its rim a face is no lighter and no darker than both what lies within it and what lies behind it."""
+def _beside(own: Plane, outline: Outline, flow: Plane) -> tuple[Plane, Plane]:
+    """What is beside a head that moved, (side, side, 3), and how much of each place is not what was there, of 1.
+
+    What is next to the head goes along with its edge, less and less with the distance, and keeps the photo's detail.
+    """
+    side = own.shape[0]
+    head = even(outline.head, _FLOW_SIDE)
+    now = _moved(head, flow)
+    drawn = _dragged(flow, now) * _above_the_collar(_FLOW_SIDE) * _frame(_FLOW_SIDE)
+    pulled = _moved(own, _resized(drawn, side) * np.float32(side / _FLOW_SIDE))
+    pulled = _without(pulled, _rim(_moved(head, drawn), 5), _rim(now, 5))
+    other = even(smooth(np.hypot(drawn[..., 0], drawn[..., 1]), 0.1, 0.6), side)[..., None]
+    return own + other * (pulled - own), other
+
+
+def _without(picture: Plane, head: Plane, unknown: Plane) -> Plane:
+    """A picture with what is beside it in place of bits of head (S, S), OpenCV's inpainting (Telea 2004)."""
+    eight = np.clip(even(picture, _FLOW_SIDE) * 255, 0, 255).astype(np.uint8)
+    made = cv2.inpaint(eight, (np.maximum(unknown, head) > 0.5).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    side = picture.shape[0]
+    rest = even(made.astype(np.float32) / np.float32(255), side) - picture
+    return np.asarray(picture + even(head, side)[..., None] * rest, np.float32)
+
+
+def _dragged(flow: Plane, head: Plane) -> Plane:
+    """A flow that is known on a head, (S, S, 2), continued around it and fading to nothing."""
+    inside = (cv2.erode(head, np.ones((3, 3), np.uint8)) > 0.5).astype(np.uint8)
+    if not inside.any():
+        return np.zeros_like(flow)
+    away, nearest = cv2.distanceTransformWithLabels(1 - inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    table = np.zeros((int(nearest.max()) + 1, 2), np.float32)
+    table[nearest[inside > 0]] = flow[inside > 0]
+    spread = cv2.GaussianBlur(table[nearest], (0, 0), 4.0)
+    return np.asarray(spread * (1 - smooth(np.asarray(away), 0.0, _DRAG))[..., None], np.float32)
+
+
+def _between(face: Plane, beside: Plane, where: Plane) -> Plane:
+    """At its rim a face is no lighter and no darker than both what lies within it and what lies beside it."""
     side = face.shape[0]
     rim, reach = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side // part | 1,) * 2) for part in (22, 12))
     within = cv2.erode((where[..., 0] > 0.95).astype(np.uint8), rim)[..., None] > 0
-    high = np.maximum(cv2.dilate(np.where(within, face, -np.inf), reach), behind)
-    low = np.minimum(cv2.erode(np.where(within, face, np.inf), reach), behind)
+    high = np.maximum(cv2.dilate(np.where(within, face, -np.inf), reach), beside)
+    low = np.minimum(cv2.erode(np.where(within, face, np.inf), reach), beside)
     return np.asarray(np.where(within, face, np.clip(face, low, high)), np.float32)
 
 
