@@ -39,7 +39,7 @@ def test_what_moved_is_explained_and_what_is_new_is_not() -> None:
     moved = np.roll(texture, 4, 1)
     other = np.asarray(pasting._resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
     same, shifted, new = (pasting.unexplained(Change(texture, after), head) for after in (texture, moved, other))
-    assert same == 0.0 and shifted < 0.1 < 0.2 < new
+    assert same == 0.0 and shifted < 0.1 < 0.15 < new
     assert pasting.unexplained(Change(texture, other), np.zeros((16, 16), np.float32)) == 0.0
 
 

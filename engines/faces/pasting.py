@@ -22,7 +22,8 @@ from engines.faces.values import Frame
 Plane = NDArray[np.float32]
 LEAST = 64
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
-_FLOW_SIDE, _PASSES = 256, 2  # one pass finds about 5 pixels of motion
+_FLOW_SIDE = 256
+_PASSES = (3.0, 3.0, 2.0)  # one pass finds about 5 pixels of motion; the blur of each, in pixels
 _FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
 _REACH = 1.25  # of the field, where the head's own outline is known
 _DRAG = 48.0  # pixels of the flow around a head that go along with it
@@ -180,9 +181,9 @@ def _motion(change: Change) -> tuple[Plane, Plane]:
     before, after = (_structure(picture) for picture in (two.before, two.after))
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = np.zeros((_FLOW_SIDE, _FLOW_SIDE, 2), np.float32)
-    for _ in range(_PASSES):
+    for calm in _PASSES:
         found = search.calc(_grey(after), _grey(_moved(before, flow)), np.zeros_like(flow))
-        rest: Plane = np.asarray(cv2.GaussianBlur(found, (0, 0), 3.0), np.float32)
+        rest: Plane = np.asarray(cv2.GaussianBlur(found, (0, 0), calm), np.float32)
         flow = _moved(flow, rest) + rest
     moved = _moved(before, flow)
     still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
