@@ -69,9 +69,16 @@ def likely(side: int = 64) -> np.ndarray:
     return np.asarray(cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 0.8), np.float32)
 
 
+def skin_of(hairy: np.ndarray) -> np.ndarray:
+    """Where its skin is, next to that hair."""
+    side = len(hairy)
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    return np.asarray((np.hypot((x - 0.5) / 0.30, (y - 0.60) / 0.33) < 1) * (1 - hairy), np.float32)
+
+
 @pytest.fixture(scope="module")
 def found() -> np.ndarray:
-    return hair.where(person(BROWN), likely())
+    return hair.where(person(BROWN), likely(), skin_of(likely()))
 
 
 def test_hair_is_followed_to_the_photos_edges(found: np.ndarray) -> None:
@@ -96,14 +103,29 @@ def test_the_tips_of_a_fringe_are_hair_and_a_dark_wall_above_it_is_not() -> None
     fringe = (head(256) > 0) & (y < 0.335)  # … and goes on to here
     photo[fringe] = BROWN
     photo[head(256) == 0] = BROWN
-    seen = hair.where(photo, short)
+    seen = hair.where(photo, short, skin_of(short))
     assert seen[80:84, 100:156].min() > 0.7 and seen[94:120, 106:150].max() < 0.1
     assert seen[:10].mean() < 0.1 and seen[20:60, 4:20].max() < 0.1
 
 
+def test_a_high_forehead_is_no_hair_and_lit_strands_are() -> None:
+    """The network says hair where the forehead begins; light on hair may be of the skin's colour."""
+    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    skin = np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265)
+    coarse = np.asarray(cv2.resize(((head(256) > 0) & (skin > 0.9)).astype(np.float32), (128, 128)), np.float32)
+    photo = person(BROWN)
+    photo[30:34, 100:156] = FAIR_SKIN  # light on the hair
+    middle = (np.abs(x - 0.5) < 0.1) & (y < 0.45)
+    forehead = middle & (skin > 0.91) & (skin < 0.97)
+    before, after = (hair.where(photo, coarse, plane) for plane in (np.zeros_like(coarse), skin_of(coarse)))
+    assert before[forehead].mean() > 0.7 and after[forehead].mean() < 0.15
+    hairy = middle & (skin > 1.04) & (head(256) > 0) & (y > 0.09)
+    assert after[hairy].mean() > 0.98 * before[hairy].mean() > 0.9
+
+
 def test_without_hair_nothing_is_found_and_nothing_changes() -> None:
     bald = person(FAIR_SKIN)
-    none = hair.where(bald, np.full((64, 64), 0.005, np.float32))
+    none = hair.where(bald, np.full((64, 64), 0.005, np.float32), skin_of(np.zeros((64, 64), np.float32)))
     assert not none.any()
     assert np.array_equal(hair.recoloured(bald, none, bald, bald, grey=1.0), bald)
 

@@ -18,6 +18,7 @@ from engines.core import faces
 from engines.core.faces import Face
 from engines.faces import beards, hair, lids, spectacles
 from engines.faces.generator import to_frame
+from engines.faces.parting import Parts
 from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
@@ -54,11 +55,11 @@ class Drawing:
         coloured = {name: value * factor for name, value in self.hair.items()}
         return np.stack([ws + self.directions.shift(some) for some in ({}, coloured)])
 
-    def dyed(self, square: Plane, pictures: Plane, likely: Plane, factor: float) -> Plane:
-        """The edited square (S, S, 3) with its hair coloured.  pictures: of `latents`; likely: where its hair is."""
+    def dyed(self, square: Plane, pictures: Plane, parts: Parts, factor: float) -> Plane:
+        """The edited square (S, S, 3) with its hair coloured.  pictures: of `latents`; parts: of the square."""
         plain, coloured = pictures
         grey = min(1.0, max(0.0, self.sliders.get(GREY, 0.0) * factor))
-        return hair.recoloured(square, hair.where(square, likely), plain, coloured, grey=grey)
+        return hair.recoloured(square, hair.where(square, parts.hair, parts.skin), plain, coloured, grey=grey)
 
 
 @dataclass(frozen=True)

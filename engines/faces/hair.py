@@ -20,16 +20,42 @@ _TIPS = 0.05  # of the side: how far below the hair that the network finds a fri
 _FLOOR = 0.06  # added to light before ratios are taken
 
 
-def where(face: Plane, likely: Plane) -> Plane:
+def where(face: Plane, likely: Plane, skin: Plane) -> Plane:
     """How much of each place is hair, (S, S) from 0 to 1; nothing where hardly any is, or the square ends.
 
-    likely: (n, n), how likely each place is hair.
+    likely, skin: (n, n), how likely each place is hair, and skin.
     """
     side = face.shape[0]
     if likely.mean() < _LEAST:
         return np.zeros((side, side), np.float32)
     soft = _guided(even(_to_its_tips(face, likely), side), np.asarray(face @ LIGHT, np.float32), side // 100 + 1)
-    return np.asarray(soft * _frame(side), np.float32)
+    return np.asarray(soft * (1 - _bare(face, likely, skin)) * _frame(side), np.float32)
+
+
+def _bare(face: Plane, likely: Plane, skin: Plane) -> Plane:
+    """Skin that the network takes for hair at a hairline, (S, S) from 0 to 1: of the colour of the skin near it.
+
+    Where hair and skin are of one colour there is nothing to tell them by.
+    """
+    side = face.shape[0]
+    hair, bare = even(likely, side), even(skin, side)
+    hairy, smooth = _core(hair, side), _core(bare, side)
+    of_hair, of_skin = _mean(face, hairy, side / 16), _mean(face, smooth, side / 16)
+    apart = of_hair - of_skin
+    far = np.square(apart).sum(2)
+    share = ((face - of_skin) * apart).sum(2) / np.maximum(far, 1e-4)
+    both = np.minimum(*(_even_blur(plane, side / 16) for plane in (hairy, smooth)))
+    away = cv2.distanceTransform((bare < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(side)
+    sure = np.clip((np.sqrt(far) - 0.15) / 0.1, 0, 1) * np.clip(both / 0.02, 0, 1) * np.clip((0.05 - away) / 0.02, 0, 1)
+    found = sure * np.clip((0.6 - cv2.GaussianBlur(share, (0, 0), side / 200)) / 0.3, 0, 1)
+    _, labels = cv2.connectedComponents(((bare > 0.5) | (found > 0.3)).astype(np.uint8))
+    return np.asarray(found * np.isin(labels, np.unique(labels[smooth > 0])), np.float32)
+
+
+def _core(mask: Plane, side: int) -> Plane:
+    """Where a mask is sure, away from its edge."""
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 25) + 1,) * 2)
+    return np.asarray(cv2.erode((mask > 0.8).astype(np.float32), ellipse), np.float32)
 
 
 def _to_its_tips(face: Plane, likely: Plane) -> Plane:

@@ -185,7 +185,7 @@ def dyed(
     inverted = edit.inverted
     ws = edit.drawn.latents(edit.after(factor), factor)
     pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas)
-    return edit.drawn.dyed(edited, pictures, parts_of(shop, to_frame(edited), generator.job).hair, factor)
+    return edit.drawn.dyed(edited, pictures, parts_of(shop, to_frame(edited), generator.job), factor)
 
 
 def finish(

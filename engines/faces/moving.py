@@ -137,8 +137,8 @@ class _Scene:
         self._marks: drawing.Marks | None = None
         if dye is not None:
             own = self._square.astype(np.float32) / np.float32(255)
-            hair = parts_of(shop, self._square, generator.job).hair
-            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), hair, 1.0)
+            parts = parts_of(shop, self._square, generator.job)
+            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), parts, 1.0)
             self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
             self._square = pasting.aligned(self._photo, self._face, side)
         if older > 0:
