@@ -225,6 +225,16 @@ def test_sounds_that_are_none_get_a_sentence(tmp_path: Path) -> None:
         films.check(0, 256, tmp_path / "a.mp4")
 
 
+def test_every_frame_says_that_it_is_generated() -> None:
+    for side, height in ((512, 256), (64, 64)):
+        frame = np.full((height, side, 3), 128, np.uint8)
+        marked = films.labelled(frame)
+        rows, columns = np.nonzero((marked != frame).any(2))
+        assert (marked >= 250).any() and (marked < 30).any(), "legible on dark and on light"
+        assert rows.min() > 0.7 * height and columns.max() < max(0.25 * side, 62), "small, in the corner"
+        assert (frame == 128).all(), "the caller's frame stays"
+
+
 # what a turned head uncovers
 
 

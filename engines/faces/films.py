@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from engines.core.errors import MediaError, OptionError
 from engines.core.image import Pixels
 from engines.core.provenance import EDITED, Recipe
 
 RATE = 44_100  # of the sound, Hz
+LABEL = "AI-generated"
 LONGEST = 120.0  # seconds of one film
 Frames = Iterator[NDArray[np.uint8]]
 
@@ -125,11 +129,21 @@ def sized(picture: Pixels, size: int) -> NDArray[np.uint8]:
 
 
 def labelled(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The frame with a small "AI" in its lower corner, so that a talking photo is not taken for a recording."""
-    out = frame.copy()
-    height = out.shape[0]
-    scale = max(height / 900, 0.32)
-    at = (round(height * 0.02), height - round(height * 0.025))
-    for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(out, "AI-generated", at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thick, cv2.LINE_AA)
+    """The frame (H, W, 3) with "AI-generated" small in its lower corner, so that nobody takes it for a recording."""
+    out, words = frame.copy(), _label(frame.shape[0])
+    left = round(frame.shape[0] * 0.02)
+    part = out[-words.shape[0] - left : -left, left : left + words.shape[1]]
+    cover = words[: part.shape[0], : part.shape[1], 3:] / 255
+    part[...] = np.rint(part + cover * (words[: part.shape[0], : part.shape[1], :3] - part.astype(np.float64)))
     return out
+
+
+@lru_cache(maxsize=4)
+def _label(height: int) -> NDArray[np.uint8]:
+    """The words for frames of a height, white with a dark rim, RGBA (h, w, 4)."""
+    font = ImageFont.load_default(max(9.0, height / 36))
+    rim = max(1, height // 512)
+    left, top, right, bottom = font.getbbox(LABEL, stroke_width=rim)
+    words = Image.new("RGBA", (math.ceil(right - left), math.ceil(bottom - top)), (0, 0, 0, 0))
+    ImageDraw.Draw(words).text((-left, -top), LABEL, "white", font, stroke_width=rim, stroke_fill="black")
+    return np.asarray(words)
