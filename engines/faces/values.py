@@ -12,6 +12,7 @@ from engines.core.faces import Face
 from engines.core.image import Pixels
 
 Sliders = Mapping[str, float]  # name of a slider -> -1 to 1; a missing one is 0
+WEARS_GLASSES = "This person wears glasses already, so the Glasses slider adds none."
 Frame = NDArray[np.uint8]  # (R, R, 3) RGB, R the generator's resolution
 
 
@@ -65,8 +66,8 @@ class Inverted(Latents):
     `StyleGenerator.tuned_synthesis`; empty before `refine`.  face: where it is in the photo.  square: the aligned face,
     uint8 (R, R, 3).  distance: identity distance between the photo's face and the generator's copy.
     error: mean absolute difference between the two inside the face, in steps of 1/255.  seconds, steps: what it took.
-    reach: pose slider -> how far its raw value may go down and up before much of the head is invented; -1 and 1 for
-    those not in it.
+    reach: slider -> how far its raw value may go down and up, -1 and 1 for those not in it: poses end before much of
+    the head is invented, and who wears glasses gets no others.
     """
 
     deltas: tuple[NDArray[np.float16], ...] = ()
@@ -78,8 +79,13 @@ class Inverted(Latents):
     steps: int = 0
     reach: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """Sentences about what will not happen to this face."""
+        return (WEARS_GLASSES,) if self.reach.get("glasses", (-1.0, 1.0))[1] == 0 else ()
+
     def within_reach(self, sliders: Sliders) -> dict[str, float]:
-        """Sliders with the ends of those of pose where this head's are."""
+        """Sliders with their ends where this face's are."""
         ends = {name: self.reach.get(name, (-1.0, 1.0)) for name in sliders}
         return {name: value * (ends[name][1] if value > 0 else -ends[name][0]) for name, value in sliders.items()}
 

@@ -228,7 +228,7 @@ class Desk:
         if sitting.face:
             told |= {
                 "box": list(sitting.face.box),
-                "hints": list(sitting.face.hints),
+                "hints": [*sitting.face.hints, *sitting.inverted.hints],
                 "copy": sitting.inverted.distance,
             }
         return told

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines import Engines
-from engines.core.faces import TEMPLATE, Face, identity_distance
+from engines.core.faces import TEMPLATE, Face, detect, identity_distance
 from engines.core.image import read_image
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
@@ -104,7 +105,38 @@ def perceptual(picture: Photo, other: Photo) -> float:
     return float(perceptual_distance(one, two))
 
 
-def sliders(engines: Engines, faces: FaceEditing, count: int, model: str) -> dict[str, Any]:
+def posed(view: Photo) -> Face | None:
+    """The face in an aligned picture."""
+    found = detect(view, smallest=view.shape[0] // 4, rotated=False)
+    return found[0] if found else None
+
+
+def lightness(view: Photo) -> float:
+    """Mean L of CIE Lab on the face."""
+    return float(_lab_of_face(view)[0])
+
+
+def warmth(view: Photo) -> float:
+    """Mean b of CIE Lab on the face."""
+    return float(_lab_of_face(view)[2])
+
+
+def _lab_of_face(view: Photo) -> Any:
+    side = view.shape[0]
+    face = view[round(0.4 * side) : round(0.8 * side), round(0.3 * side) : round(0.7 * side)]
+    return cv2.cvtColor(face.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3).mean(0)
+
+
+# sliders that no attribute tells of, and what reads them
+SEEN: dict[str, Callable[[Photo], float]] = {
+    "yaw": lambda view: face.yaw if (face := posed(view)) else np.nan,
+    "pitch": lambda view: face.pitch if (face := posed(view)) else np.nan,
+    "exposure": lightness,
+    "warmth": warmth,
+}
+
+
+def sliders(engines: Engines, faces: FaceEditing, count: int, model: str, only: list[str]) -> dict[str, Any]:
     """For each slider over generated faces: share that is monotone, identity distance at its ends, side effects.
 
     others: the largest median move of another attribute over this one's, both in their spreads over faces.
@@ -115,6 +147,8 @@ def sliders(engines: Engines, faces: FaceEditing, count: int, model: str) -> dic
     spread = np.append(logits.std(0), years.std())
     table: dict[str, Any] = {}
     for slider in faces.sliders(model=model):
+        if only and slider.name not in only:
+            continue
         steps = np.linspace(-1, 1, 7)
         views = [[faces.render(one, {slider.name: float(step)}) for one in starts] for step in steps]
         scores = []
@@ -136,6 +170,11 @@ def sliders(engines: Engines, faces: FaceEditing, count: int, model: str) -> dic
             entry["moves_most"] = [*names, "age"][
                 int(np.argsort(np.where(np.arange(effect.size) == index, -1, effect))[-1])
             ]
+        elif slider.name in SEEN:
+            read = np.array([[SEEN[slider.name](view) for view in row] for row in views])  # (steps, faces)
+            entry["from_to"] = [round(float(np.nanmedian(row)), 3) for row in (read[0], read[-1])]
+            steps_up = np.diff(read, axis=0) * np.sign(np.subtract(*entry["from_to"][::-1]))
+            entry["monotone"] = float((steps_up > -0.02 * np.nanstd(read)).all(0).mean())
         table[slider.name] = entry
     return table
 
@@ -201,6 +240,7 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=None)
+    parser.add_argument("--only", nargs="*", default=[], help="names of sliders (default all)")
     parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
     args = parser.parse_args()
     engines = Engines("cpu")
@@ -208,7 +248,7 @@ def main() -> int:
     if args.what == "inversion":
         result = inversion(faces, args.data, args.count or 10, args.model)
     elif args.what == "sliders":
-        result = sliders(engines, faces, args.count or 50, args.model)
+        result = sliders(engines, faces, args.count or 50, args.model, args.only)
     elif args.what == "latency":
         result = latency(faces, args.model)
     else:
