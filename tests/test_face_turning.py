@@ -12,7 +12,7 @@ from skimage import data
 from engines import Engines
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
-from engines.faces import pasting, turning
+from engines.faces import making, pasting, turning
 from engines.faces.making import slider_edit
 from engines.faces.outline import Outline
 from engines.faces.pasting import Change
@@ -29,6 +29,9 @@ def test_ends_are_this_heads() -> None:
     who = Inverted(model="x", ws=np.zeros((1, 2), np.float32), reach={"yaw": (-0.5, 0.8)})
     assert who.within_reach({"yaw": -1.0, "smile": -0.7}) == {"yaw": -0.5, "smile": -0.7}
     assert who.within_reach({"yaw": 0.5, "pitch": 0.3}) == {"yaw": pytest.approx(0.4), "pitch": 0.3}
+    wearer = Inverted(model="x", ws=np.zeros((1, 2), np.float32), reach={"glasses": (-1.0, 0.0)})
+    assert wearer.within_reach({"glasses": 1.0}) == {"glasses": 0.0} and "wears glasses already" in wearer.hints[0]
+    assert who.hints == ()
 
 
 def test_what_moved_is_explained_and_what_is_new_is_not() -> None:
@@ -61,6 +64,9 @@ def test_a_photo_has_a_reach_once_it_is_learnt_and_edits_keep_within_it(tmp_path
     )
     shut, wide = (faces.render(known, {"smile": value}).astype(int) for value in (0.0, 1.0))
     assert np.abs(wide - shut)[150:210, 90:166].mean() > 4 > np.abs(wide - shut)[:100].max(), "and so is its mouth"
+    assert known.hints == (), "she wears no glasses"
+    plain, wearing = (faces.generate(seed=4, sliders={"glasses": value}) for value in (0.0, 1.0))
+    assert making.glasses(faces._shop, wearing, Job()) and not making.glasses(faces._shop, plain, Job())
     job = Job()
     done = faces.frontal(photo, inverted=known, job=job)
     assert abs(done.sliders.get("yaw", 0.0)) <= 1 and "yaw_after" in job.facts
