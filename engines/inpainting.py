@@ -51,11 +51,11 @@ class Inpainting(Engine):
         """Fill in what a mask covers.
 
         image: uint8 or uint16 (H, W, 3) RGB or (H, W, 4) RGBA; the result has the same shape, dtype and alpha, and
-        outside the mask, grown by `expand`, the same bits. What is transparent stays so, and its hidden colours do not
+        outside the mask, grown by `expand` and `feather`, the same bits. What is transparent stays so, and its hidden colours do not
         run into the fill.
         mask: uint8 (H, W), over 127 is hole, 255 shows the fill alone; one of another size is resized to the picture.
         seed: 0 is the likeliest fill, others differ.  expand: pixels by which the mask grows, -64 to 64.
-        feather: pixels of soft border inside the hole, 0 to 64.  detail: 0 (the network's own fill) to 1 (laid of
+        feather: pixels of soft border around it, 0 to 64.  detail: 0 (the network's own fill) to 1 (laid of
         what is around it).
         A face of which a part is missing is completed by the face generator.
         job.facts gain model, title, device, precision, seconds, filled (percent), sharpness (0 to 1), note, and faces,
@@ -91,7 +91,11 @@ class Inpainting(Engine):
         checks.whole("Count", count, 1, FILLS)
         checks.options(seed=seed, expand=expand, feather=feather, detail=detail)
         mask = masks.grown(masks.checked(mask, *image.shape[:2]), expand)
+        clear = image[..., 3] == 0 if image.shape[2] == 4 else None
+        covered, mask = mask, masks.with_border(mask, feather, clear)
         weight = masks.weight_of(mask, feather)
+        if mask is not covered:
+            weight = np.maximum(weight, masks.weight_of(covered, 0))
         hole = mask > masks.HOLE
         if hole.all():
             raise OptionError("The mask covers the whole picture, so nothing is left to go on from. Leave some of it.")

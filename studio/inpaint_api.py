@@ -51,7 +51,7 @@ def inpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
             mask: A picture of the same shape, white where to fill. Not needed with auto.
             auto: Find by itself what should go: scratches (and dust), text (laid over it) or date (a date stamp).
             expand: Pixels by which the mask grows, -64 to 64.
-            feather: Pixels of soft border inside the mask, 0 to 64.
+            feather: Pixels of soft border around the mask, 0 to 64.
             detail: 0 for the network's own, softer fill, 1 for one laid of what is around it.
             seed: 0 for the likeliest fill; others differ.
             model: Which network. One of: MODELS.

@@ -21,10 +21,11 @@ from engines.core.errors import Cancelled, CardError, ImageError, OptionError
 from engines.core.image import Pixels
 from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
-from engines.inpaint import masks
+from engines.inpaint import commands, masks
 from engines.inpaint.composing import as_floats, levelled
 from engines.inpaint.sharpness import BOUND, sharpness
 from engines.inpainting import KINDS, Inpainting
+from tests.bench.inpainting import grain
 
 Photo = NDArray[np.uint8]
 
@@ -55,13 +56,40 @@ def deep(image: Photo, alpha: int | None = None) -> Pixels:
 def test_outside_the_grown_mask_every_bit_stays(
     engine: Inpainting, kitten: Photo, disc: Photo, expand: int, feather: int
 ) -> None:
-    hole = masks.grown(disc, expand) > 0
+    hole = masks.with_border(masks.grown(disc, expand), feather) > 0
     for image in (kitten, deep(kitten, 700)):
         made = engine.inpaint(image, disc, expand=expand, feather=feather)
         assert made.shape == image.shape and made.dtype == image.dtype
         assert np.array_equal(made[~hole], image[~hole])
         assert np.array_equal(made[..., 3:], image[..., 3:]), "alpha stays inside the hole, too"
         assert (made[hole][:, :3] != image[hole][:, :3]).any(1).mean() > (0.5 if feather < 60 else 0.05)
+
+
+@pytest.mark.parametrize("thick", [1, 3, 9])
+def test_nothing_of_what_is_covered_shines_through_the_soft_edge(engine: Inpainting, thick: int) -> None:
+    """Masks as `auto_mask` and a careful person make them: exactly what should go, no more."""
+    image = np.full((96, 96, 3), 110, np.uint8)
+    mask = np.zeros((96, 96), np.uint8)
+    cv2.line(mask, (20, 30), (70, 60), 255, thick)
+    mask[80, 80] = 255
+    image[mask > 0] = (250, 20, 20)
+    made = engine.inpaint(image, mask).astype(int)
+    assert np.abs(made - 110).max() <= 3
+    covered = masks.with_border(np.full((8, 8), 255, np.uint8), 2)
+    assert (covered == 255).all() and masks.with_border(mask, 0) is mask
+
+
+@pytest.mark.parametrize(("thick", "large"), [(16, False), (40, False), (60, True)])
+def test_a_fill_is_as_grainy_as_its_surroundings(engine: Inpainting, thick: int, large: bool) -> None:
+    y, x = np.mgrid[0:300, 0:320]
+    slope = 90 + 0.12 * x + 0.08 * y + np.random.default_rng(0).normal(0, 6, (300, 320))
+    image = np.clip(slope, 0, 255).round().astype(np.uint8)[..., None].repeat(3, 2)
+    mask = np.zeros((300, 320), np.uint8)
+    if large:
+        cv2.circle(mask, (150, 160), thick // 2, 255, -1)
+    else:
+        cv2.line(mask, (40, 80), (280, 220), 255, thick)
+    assert 0.7 < grain(engine.inpaint(image, mask, feather=0), mask) < 1.3
 
 
 def test_the_hole_is_not_looked_at(engine: Inpainting, kitten: Photo, disc: Photo) -> None:
@@ -85,7 +113,7 @@ def test_seeds_differ_and_come_again(engine: Inpainting, kitten: Photo, disc: Ph
 def test_facts_tell_what_was_done(engine: Inpainting, kitten: Photo, disc: Photo) -> None:
     job = Job()
     engine.fills(kitten, disc, count=2, job=job)
-    assert job.facts["filled"] == pytest.approx(100 * (disc > 0).mean(), abs=0.01)
+    assert job.facts["filled"] == pytest.approx(100 * (masks.with_border(disc, 2) > 0).mean(), abs=0.01)
     sharp = [float(value) for value in str(job.facts["sharpnesses"]).split()]
     assert len(sharp) == 2 and sharp[0] == pytest.approx(float(str(job.facts["sharpness"])), abs=0.006)
     assert bool(job.facts["note"]) == (float(str(job.facts["sharpness"])) < BOUND)
@@ -115,7 +143,8 @@ def test_odd_masks_work(engine: Inpainting, kitten: Photo) -> None:
     for mask in (dot, edge, soft, dot.astype(bool), dot[..., None]):
         made = engine.inpaint(kitten, mask)  # type: ignore[arg-type]
         hole = mask.reshape(64, 96) > (127 if mask.dtype == np.uint8 else 0)
-        assert np.array_equal(made[~hole], kitten[~hole])
+        wide = hole if mask is soft else masks.grown((hole * 255).astype(np.uint8), 2) > 0
+        assert np.array_equal(made[~wide], kitten[~wide]) and (made != kitten)[hole].any()
     almost = np.full((64, 96), 255, np.uint8)
     almost[0, 0] = 0
     assert np.array_equal(engine.inpaint(kitten, almost)[0, 0], kitten[0, 0])
@@ -388,7 +417,7 @@ def test_a_file_is_filled_marked_and_told(engine: Inpainting, tmp_path: Path, ki
     assert recipe.options == {**options, "mask": "mask.png"}
     with Image.open(tmp_path / "out.png") as made, Image.open(tmp_path / "in.jpg") as source:
         assert made.getexif()[0x010E] == "a kitten"
-        outside = masks.grown(disc, 2) == 0
+        outside = masks.grown(disc, 3) == 0
         assert np.array_equal(np.asarray(made)[outside], np.asarray(source)[outside])
     engine.outpaint_file(tmp_path / "in.jpg", tmp_path / "wide.png", options={"left": 8})
     assert read_recipe(tmp_path / "wide.png").tool == "outpaint"
@@ -413,11 +442,14 @@ def test_the_command_line_fills_folders(
     assert len(json.loads(capsys.readouterr().out)["done"]) == 2
     with Image.open(tmp_path / "out" / "a.png") as made:
         changed = (np.asarray(made) != kitten).any(2)
-    assert changed.any() and not changed[disc == 0].any()
+    assert changed.any() and not changed[masks.grown(disc, 2) == 0].any()
     assert main([*command[:-1], "--auto", "date"]) == 0
     assert "was found in a.png; it is as it was" in capsys.readouterr().out
-    with Image.open(tmp_path / "out" / "a.png") as made:
-        assert np.array_equal(np.asarray(made), kitten)
+    assert (tmp_path / "out" / "a.png").read_bytes() == (tmp_path / "in" / "a.png").read_bytes(), "and unmarked"
+    with Image.open(tmp_path / "out" / "b.jpg") as made, Image.open(tmp_path / "in" / "b.jpg") as source:
+        assert np.array_equal(np.asarray(made), np.asarray(source)), "and not compressed again"
+    (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "a_mask.png")
+    assert commands.mask_for(tmp_path / "in" / "a.png", tmp_path / "masks").name == "a_mask.png", "as the page saves it"
     assert main(command[:-1]) == 1
     assert "Say what should go: --mask FILE" in capsys.readouterr().err
     one = [str(tmp_path / "in" / "a.png"), str(tmp_path / "wide.png")]

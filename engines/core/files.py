@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def edit_file(
 ) -> Picture:
     """Read `source`, let `edit` change its pixels, write `target` with all its metadata, the mark and the recipe.
 
-    The job's facts gain width, height, file, bytes and note. Nothing is written unless everything worked.
+    The job's facts gain width, height, file, bytes and note. Nothing is written unless everything worked. Where `edit`
+    gives back the very pixels it got, nothing was made: the file is as it was, without a mark.
     """
     job, source, target = take(job), Path(source), Path(target)
     if target.suffix.lower() not in WRITE_SUFFIXES:
@@ -34,11 +36,17 @@ def edit_file(
         )
     job.report(0.0, "Reading the picture")
     picture = read_image(source, name)
-    result = picture.with_pixels(edit(picture.pixels, job.part(0.02, 0.94)))
+    made = edit(picture.pixels, job.part(0.02, 0.94))
+    result = picture.with_pixels(made)
     job.report(0.94, "Writing the file")
     model = str(job.facts.get("model") or "")
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_image(target, result, recipe=Recipe(tool=tool, model=model, options=dict(options)), check=job.check)
+    if made is not picture.pixels:
+        write_image(target, result, recipe=Recipe(tool=tool, model=model, options=dict(options)), check=job.check)
+    elif source.suffix.lower() != target.suffix.lower():
+        write_image(target, picture, check=job.check)
+    elif source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
     height, width = result.size
     note = " ".join(str(said) for said in (picture.note, job.facts.get("note")) if said)
     job.note(width=width, height=height, file=target.name, bytes=target.stat().st_size, note=note)

@@ -32,10 +32,12 @@ def commands_of(engine: Inpainting) -> list[Command | Task]:
 
 
 def mask_for(source: Path, where: Path) -> Path:
-    """The mask of a picture: the file itself, or the one with the picture's stem in a folder. OptionError if none."""
+    """The mask of a picture: the file itself, or that of a folder with the picture's name, as it is or with _mask behind
+    it, as the page saves it. OptionError if none.
+    """
     if not where.is_dir():
         return where
-    found = [path for path in pictures_in(where) if path.stem == source.stem]
+    found = [path for path in pictures_in(where) if path.stem in (source.stem, f"{source.stem}_mask")]
     if not found:
         raise OptionError(f"There is no mask called {source.stem} in {where}. Name it as its picture.")
     return found[0]
@@ -104,7 +106,7 @@ def _inpaint_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--auto", choices=KINDS, help="find the mask")
     parser.add_argument("--expand", type=int, default=0, help="pixels the mask grows, -64 to 64 (default 0)")
-    parser.add_argument("--feather", type=int, default=2, help="pixels of soft border inside, 0 to 64 (default 2)")
+    parser.add_argument("--feather", type=int, default=2, help="pixels of soft border around it, 0 to 64 (default 2)")
     _common(parser)
 
 

@@ -29,6 +29,7 @@ BOLD, CAREFUL = (0.3, 0.15, 0.08, 0.05), (0.8, 0.5, 0.2, 0.08)
 AFAR = 6.0  # sigma of the blur under which a bold fill has to look like the answer …
 STRAY = 0.12  # … to within this, in [0, 1], on 95 of 100 pixels
 UNLIKE = 0.1  # distance of a patch from the place it is laid on at which e^-1 of it is left, the rest the network's
+GRAINS = 11  # side of the squares in which grain is compared, pixels
 INWARD = 1.25  # how much more a patch counts for each pixel that it lies nearer to the border of the hole
 
 
@@ -85,7 +86,32 @@ def _completed(
             now = laid(guide, gap, field, reach=1 if last else PATCH // 2)
     assert now is not None and field is not None
     now = without_seams(now, answer, hole, field, check=check)
-    return now + _doubt(hole, field)[..., None] * (answer - now), field
+    now = now + _doubt(hole, field)[..., None] * (answer - now)
+    return grained(now, answer, hole, field), field
+
+
+def grained(filled: Floats, image: Floats, hole: Holes, field: Field) -> Floats:
+    """A fill (H, W, 3) as grainy as where it was borrowed, of `image`.
+
+    The mean of patches that differ is smoother than each of them. What it lacks of their finest detail is added from
+    each place's own source, as strongly as it lacks.
+    """
+    at, source = field.at[hole[field.at[:, 0], field.at[:, 1]]], field.source[hole[field.at[:, 0], field.at[:, 1]]]
+    fine = image - cv2.blur(image, (3, 3))
+    lent = np.zeros_like(filled)
+    lent[at[:, 0], at[:, 1]] = fine[source[:, 0], source[:, 1]]
+    inside = hole.astype(np.float32)
+    share = cv2.blur(inside, (GRAINS, GRAINS)) + 1e-6
+    own = filled - cv2.blur(filled, (3, 3))
+
+    def local(one: Floats, other: Floats) -> Floats:
+        return np.asarray(cv2.blur((one * other).mean(2) * inside, (GRAINS, GRAINS)) / share, np.float32)
+
+    wanted, there, alike = local(lent, lent), local(own, own), local(own, lent)
+    # own + g lent is to vary as much as lent alone does
+    lack = np.sqrt(np.square(alike) + wanted * np.maximum(wanted - there, 0)) - alike
+    lack = np.clip(lack / np.maximum(wanted, 1e-9), 0, 1) * inside * (there < wanted)
+    return np.asarray(filled + lack[..., None] * lent, np.float32)
 
 
 def _doubt(hole: Holes, field: Field) -> Floats:

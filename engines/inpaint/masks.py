@@ -87,6 +87,20 @@ def grown(mask: Mask, pixels: int) -> Mask:
     return out
 
 
+def with_border(mask: Mask, feather: int, clear: NDArray[np.bool_] | None = None) -> Mask:
+    """A mask with room for a soft border around it, so that nothing of what it covers shines through the border.
+
+    clear: (H, W), what is transparent and gets none. A mask that is soft itself has its border already, and where a
+    border would leave nothing of the picture it stays inside.
+    """
+    if feather <= 0 or not np.isin(mask, (0, 255)).all():
+        return mask
+    wide = grown(mask, feather)
+    if clear is not None:
+        wide = np.where(clear, mask, wide)
+    return mask if (wide > HOLE).all() else wide
+
+
 def weight_of(mask: Mask, feather: int) -> Floats:
     """How much of the fill shows, (H, W): exactly 0 outside the hole, 1 inside but for a soft border of `feather`.
 

@@ -178,7 +178,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
             )
         with gr.Column(elem_classes=["controls"], scale=1, min_width=300):
             expand = pixels("expand", "Grow the mask", -64, 4, "pixels; takes soft edges and shadows along")
-            feather = pixels("feather", "Soft edge", 0, 2, "pixels inside the mask")
+            feather = pixels("feather", "Soft edge", 0, 2, "pixels around the mask")
             detail = widgets.slider(
                 "inpaint-detail", "Detail", 1.0, "0: the network's own, softer fill; 1: laid of what is around it"
             )
