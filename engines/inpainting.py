@@ -51,8 +51,8 @@ class Inpainting(Engine):
         """Fill in what a mask covers.
 
         image: uint8 or uint16 (H, W, 3) RGB or (H, W, 4) RGBA; the result has the same shape, dtype and alpha, and
-        outside the mask, grown by `expand` and `feather`, the same bits. What is transparent stays so, and its hidden colours do not
-        run into the fill.
+        outside the mask, grown by `expand` and `feather`, the same bits. What is transparent stays so, and its hidden
+        colours do not run into the fill.
         mask: uint8 (H, W), over 127 is hole, 255 shows the fill alone; one of another size is resized to the picture.
         seed: 0 is the likeliest fill, others differ.  expand: pixels by which the mask grows, -64 to 64.
         feather: pixels of soft border around it, 0 to 64.  detail: 0 (the network's own fill) to 1 (laid of

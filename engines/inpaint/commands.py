@@ -32,8 +32,8 @@ def commands_of(engine: Inpainting) -> list[Command | Task]:
 
 
 def mask_for(source: Path, where: Path) -> Path:
-    """The mask of a picture: the file itself, or that of a folder with the picture's name, as it is or with _mask behind
-    it, as the page saves it. OptionError if none.
+    """The mask of a picture: the file itself, or that of a folder with the picture's name, which may end in _mask as
+    the page saves it. OptionError if none.
     """
     if not where.is_dir():
         return where
