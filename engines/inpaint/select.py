@@ -24,6 +24,8 @@ LOOK = 448  # longest side of the small copy
 CELL = 9  # side of a cell in it
 FREE = 3.0  # difference of colour between cells that costs nothing
 AWAY = 0.25  # of the difference to the click's own colour that is added on the way
+ROUNDS = 6  # of the cut in a box without clicks
+LEAST, MOST = 0.03, 0.97  # part of a box that a thing in it covers; parts of a thing under LEAST of the box are specks
 BAND = 7  # pixels of the small copy by which the cut may move the border
 
 
@@ -41,34 +43,71 @@ def selected(image: Pixels, points: Sequence[Point], *, tolerance: float = 0.5, 
     height, width = image.shape[:2]
     small, scale = _small(image)
     h, w = small.shape[:2]
-    cells = _cells(small)
     places = [(min(w - 1, int(x * scale)), min(h - 1, int(y * scale)), keep) for x, y, keep in points]
     allowed = np.ones((h, w), bool)
     if box is not None:
         allowed[:] = False
         first, upper, last, lower = (max(0.0, v * scale) for v in box)
         allowed[int(upper) : int(np.ceil(lower)), int(first) : int(np.ceil(last))] = True
-    meant = [cells.labels[y, x] for x, y, keep in places if keep]
-    others = [cells.labels[y, x] for x, y, keep in places if not keep]
-    if box is not None:
-        rim = np.unique(cells.labels[~allowed])
-        inner = np.unique(cells.labels[allowed])
-        others = [*others, *np.setdiff1d(rim, inner).tolist()]
-        middle = min(h - 1, int((upper + lower) / 2)), min(w - 1, int((first + last) / 2))
-        meant = meant or [cells.labels[middle]]
-    near = _ways(cells, meant)
-    far = _ways(cells, others) if others else np.full(len(near), np.inf)
-    limit = 5.0 * 28.0**tolerance if not others or box is None else np.inf
-    if any(not keep for _, _, keep in places):
-        limit *= 3  # what is clicked away bounds it, too
-    region = ((near < limit) & (near < far))[cells.labels] & allowed
-    mask = _enlarged(_cut(small, region, places, allowed), height, width)
+    thing = None if box is None or points else _in_box(small, allowed)
+    if thing is None:
+        thing = _cut(small, _reached(small, places, tolerance, allowed, box is not None), places, allowed)
+    mask = _enlarged(thing, height, width)
     if box is None:
         return mask
     inside = np.zeros_like(mask)
     left, top, right, bottom = box
     inside[max(0, top) : bottom, max(0, left) : right] = 255
     return mask & inside
+
+
+def _reached(
+    small: Mask, places: Sequence[tuple[int, int, bool]], tolerance: float, allowed: NDArray[np.bool_], boxed: bool
+) -> NDArray[np.bool_]:
+    """What can be reached cheaply from the clicks, (h, w), or from the middle of the box where nothing was clicked."""
+    cells = _cells(small)
+    meant = [cells.labels[y, x] for x, y, keep in places if keep]
+    others = [cells.labels[y, x] for x, y, keep in places if not keep]
+    if boxed:
+        rim, inner = np.unique(cells.labels[~allowed]), np.unique(cells.labels[allowed])
+        others = [*others, *np.setdiff1d(rim, inner).tolist()]
+        ys, xs = np.nonzero(allowed)
+        meant = meant or [cells.labels[int((ys[0] + ys[-1]) / 2), int((xs.min() + xs.max()) / 2)]]
+    near = _ways(cells, meant)
+    far = _ways(cells, others) if others else np.full(len(near), np.inf)
+    limit = 5.0 * 28.0**tolerance if not others or not boxed else np.inf
+    if any(not keep for _, _, keep in places):
+        limit *= 3  # what is clicked away bounds it, too
+    return np.asarray(((near < limit) & (near < far))[cells.labels] & allowed)
+
+
+def _in_box(small: Mask, allowed: NDArray[np.bool_]) -> Mask | None:
+    """The thing in a box (Rother et al. 2004): what has not the colours around it. None where it is all or nothing."""
+    ys, xs = np.nonzero(allowed)
+    if not len(ys) or allowed.all():
+        return None
+    height, width = int(np.ptp(ys)) + 1, int(np.ptp(xs)) + 1
+    top, left = max(0, int(ys.min()) - height // 2), max(0, int(xs.min()) - width // 2)
+    part = slice(top, int(ys.max()) + 1 + height // 2), slice(left, int(xs.max()) + 1 + width // 2)
+    around, inside = np.ascontiguousarray(small[part][..., ::-1]), allowed[part]
+    marks = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    if inside.all() or inside.sum() < 64:
+        return None
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(around, marks, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    found = cv2.medianBlur(((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.uint8), 5)
+    area = float(inside.sum())
+    if not LEAST < found.sum() / area < MOST:
+        return None
+    for wanted in (1, 0):  # specks beside it go, holes in it are filled
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((found == wanted).astype(np.uint8), connectivity=4)
+        for number in range(1, count):
+            if stats[number, 4] < LEAST * area:
+                found[labels == number] = 1 - wanted
+    out = np.zeros(small.shape[:2], np.uint8)
+    out[part] = found * 255
+    return out
 
 
 def _small(image: Pixels) -> tuple[Mask, float]:
