@@ -1,6 +1,7 @@
 // The desk of the Colorize tab: one picture with its colours, hints on it, suggestions beside it.
 // `props.value`: items (id, path, before, result, file, name, width, height), current, edits by id (hints, variant, seed),
-// reference {path, name}, model. A hint is {x, y, colour, path}; path holds the further points of a stroke.
+// reference {path, name}, model. A hint is {x, y, colour, path}; path holds the further points of a stroke. At the end of a run
+// also ran {panel, done}: edits, reference and model are then those the pictures in done were made with.
 const { el, icon, url } = window.Studio;
 const viewer = makeViewer();
 const LIVE = ["strength", "saturation", "warmth", "repair"];
@@ -32,7 +33,8 @@ element.replaceChildren(root);
 viewer.preview(null);
 
 let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0;
-const past = {}, after = {}, stale = {}, offered = {};
+let mine = props.value;  // as this page left it
+const past = {}, after = {}, made = {}, offered = {};  // made: the result of a picture, and how it was made
 const item = () => props.value.items.find((one) => one.id === props.value.current) || null;
 const edit = () => {
   const id = props.value.current;
@@ -43,21 +45,36 @@ const field = (name) => document.querySelector(`#colorize-${name} input, #colori
 const panel = () => [...LIVE.map((name) => Number(field(name)?.value ?? (LIVE.indexOf(name) < 2 ? 1 : 0))), field("palette")?.value || "", Boolean(field("clean")?.checked)];
 const question = (one) => ({ path: one.path, panel: panel(), edit: props.value.edits[one.id] || {}, reference: props.value.reference?.path || "",
   model: props.value.model });
-const keep = () => { props.value = { ...props.value }; };  // gradio notices new values only
+const keep = () => { mine = props.value = { ...props.value }; };  // gradio notices new values only
+const how = (id, value, panel) => {
+  const { hints = [], variant = 0, seed = 0 } = value.edits[id] || {};
+  return JSON.stringify([hints, variant, seed, panel, value.reference?.path || "", value.model]);
+};
+const fresh = (one) => Boolean(one.result) && made[one.id]?.result === one.result && made[one.id].how === how(one.id, props.value, panel());
 
 // What is on the page now
 
+// A value of the server: hints and suggestions stay as they are here, and after a run all else that was done meanwhile, too.
+function adopt() {
+  if (props.value === mine) return;
+  const { ran, ...value } = props.value, there = new Set(value.items.map((one) => one.id));
+  for (const one of value.items) if (ran?.done.includes(one.id)) made[one.id] = { result: one.result, how: how(one.id, value, ran.panel) };
+  value.edits = Object.fromEntries(Object.entries({ ...value.edits, ...mine.edits }).filter(([id]) => there.has(id)));
+  if (ran) Object.assign(value, { reference: mine.reference, model: mine.model, current: there.has(mine.current) ? mine.current : value.current });
+  mine = props.value = value;
+  if (ran) window.dispatchEvent(new CustomEvent("studio-show", { detail: value.current }));
+}
+
 function draw() {
+  adopt();
   const one = item();
   root.hidden = !one;
   if (!one) return;
   if (shown !== one.id) { shown = one.id; chosen = -1; likely.replaceChildren(); palette.replaceChildren(); }
   const key = [one.id, one.result, props.value.reference?.path, props.value.model].join();
   if (key !== seen) {
-    const arrived = seen.split(",")[1] !== one.result && seen.split(",")[0] === one.id;
     seen = key;
-    if (one.result && arrived) stale[one.id] = false;
-    if (!one.result || stale[one.id] !== false) { look({}); }
+    look({});
     choices();
   }
   drawPicture();
@@ -66,7 +83,7 @@ function draw() {
 
 function drawPicture() {
   const one = item();
-  const whole = one.result && stale[one.id] === false ? url(one.result) : null;
+  const whole = fresh(one) ? url(one.result) : null;
   send.hidden = !whole;
   viewer.show({ before: url(one.before), after: whole || after[one.id] || null, label: one.name, width: one.width, height: one.height, words: "In colour" });
   place();
@@ -236,7 +253,7 @@ view.addEventListener("dblclick", (event) => event.stopPropagation(), { capture:
 function look({ quick = false, choices: also = false }) {
   const one = item();
   if (!one) return;
-  if (one.result) stale[one.id] = true;
+  send.hidden = !fresh(one);
   want = { id: one.id, quick, also };
   pump();
 }
@@ -255,7 +272,6 @@ async function pump() {
     note.classList.toggle("trouble", Boolean(said.error));
     if (said.error) continue;
     after[now.id] = said.after;
-    stale[now.id] = true;
     drawPicture();
     const swatch = (colour) => el("button.swatch", { type: "button", style: `background:${colour}`, title: colour, "aria-label": `Use ${colour}`,
       onclick: () => { picking = false; recolour(colour, false); } });
