@@ -17,7 +17,7 @@ const likely = el("div.swatches", { role: "group", "aria-label": "Colours that f
 const palette = el("div.swatches", { role: "group", "aria-label": "Colours of this picture" });
 const button = (label, name, action, ...shown) => el("button.quiet", { type: "button", "data-do": name, "aria-label": label, title: label,
   onclick: action }, ...shown);
-const undo = button("Undo the last change of the hints", "undo", () => goBack(), "Undo");
+const undo = button("Undo the last change of hints or suggestions", "undo", () => goBack(), "Undo");
 const none = button("Remove all hints", "none", () => change(() => { edit().hints = []; chosen = -1; }), icon("trash"));
 const middle = button("Add a hint in the middle of the picture, to be moved with the arrow keys", "middle", () => add(0.5, 0.5), icon("plus"), "Hint");
 const list = el("ul.hints");
@@ -129,10 +129,13 @@ new MutationObserver(place).observe(viewer.root.querySelector(".layer img"), { a
 
 // Hints
 
+function remember(before) {
+  const steps = past[props.value.current] ||= [];
+  steps.push(before);
+  if (steps.length > 60) steps.shift();
+}
 function change(action, quick) {
-  const id = props.value.current;
-  (past[id] ||= []).push(JSON.stringify(edit().hints));
-  if (past[id].length > 60) past[id].shift();
+  remember(JSON.stringify(edit()));
   action();
   keep();
   drawHints();
@@ -141,10 +144,11 @@ function change(action, quick) {
 function goBack() {
   const before = (past[props.value.current] || []).pop();
   if (before === undefined) return;
-  edit().hints = JSON.parse(before);
+  props.value.edits[props.value.current] = JSON.parse(before);
   chosen = -1;
   keep();
   drawHints();
+  drawChoices();
   look({ choices: true });
 }
 function add(x, y) {
@@ -195,7 +199,7 @@ view.addEventListener("pointerdown", (event) => {
   down = { x: event.clientX, y: event.clientY };
   const pin = event.target.closest?.(".pin");
   if (pin) {
-    held = { i: Number(pin.dataset.pin), moved: false, before: JSON.stringify(edit().hints) };
+    held = { i: Number(pin.dataset.pin), moved: false, before: JSON.stringify(edit()) };
     view.setPointerCapture(event.pointerId);
   } else if (event.button === 0 && event.pointerType !== "touch" && !view.classList.contains("pannable")
     && !event.target.closest?.(".line, .zoombar")) {
@@ -233,7 +237,7 @@ view.addEventListener("pointerup", () => {
   const { i, moved, before } = held;
   held = null;
   if (!moved) return choose(i);
-  (past[props.value.current] ||= []).push(before);
+  remember(before);
   chosen = i;
   picker.value = edit().hints[i].colour;
   keep();
@@ -296,8 +300,13 @@ async function choices() {
 function drawChoices() {
   const words = ["Likeliest", "Another", "A third"];
   shelf.replaceChildren(...(offered[props.value.current] || []).map((thumb, i) => el("button.suggestion", { type: "button", "data-variant": i,
-    "aria-pressed": String((edit().variant || 0) === i), onclick: () => { change(() => { edit().variant = i; }); drawChoices(); } },
+    "aria-pressed": String((edit().variant || 0) === i), onclick: () => take(i) },
     el("img", { src: thumb, alt: "" }), el("span", {}, words[i]))));
+}
+function take(i) {
+  if ((edit().variant || 0) === i) return;
+  change(() => { edit().variant = i; });
+  drawChoices();
 }
 
 // The panel's sliders, drawn by gradio, are heard here so that a drag needs no detour.

@@ -22,6 +22,7 @@ from tests.e2e.steps import Studio, fetch, open_tab
 
 pytestmark = pytest.mark.browser
 AFTER = "#colorize-desk .over img"
+UNDO = "Undo the last change of hints or suggestions"
 LOOK, RESULT = re.compile(r"^data:image/jpeg"), re.compile(r"^http.*_colour\.png$")
 
 
@@ -128,7 +129,7 @@ def test_a_stroke_is_drawn_and_ends_in_the_file(desk: Page, old: Path, tmp_path:
     place = ink.get_attribute("points")
     desk.locator("#colorize-desk .pin").press("ArrowDown")
     assert ink.get_attribute("points") != place, "a stroke moves with its dot"
-    desk.get_by_role("button", name="Undo the last change of the hints").click()
+    desk.get_by_role("button", name=UNDO).click()
     assert ink.get_attribute("points") == place
     settle(desk)
     finish(desk)
@@ -190,7 +191,7 @@ def test_hints_can_be_undone_moved_and_removed_by_keyboard(desk: Page, old: Path
     assert pins.first.evaluate("pin => pin.getBoundingClientRect().left") > place
     pins.first.press("Delete")
     expect(pins).to_have_count(0)
-    desk.get_by_role("button", name="Undo the last change of the hints").click()
+    desk.get_by_role("button", name=UNDO).click()
     expect(pins).to_have_count(1)
     desk.get_by_role("button", name="Remove all hints").click()
     expect(pins).to_have_count(0)
@@ -206,6 +207,29 @@ def test_a_suggestion_is_taken(desk: Page, old: Path, tmp_path: Path) -> None:
     saved = tmp_path / "second.png"
     fetch(desk, "#colorize-stage .download.main").save_as(saved)
     assert read_recipe(saved).options["variant"] == 1
+
+
+def test_suggestions_can_be_undone(desk: Page, old: Path) -> None:
+    bring(desk, old)
+    undo, second = desk.get_by_role("button", name=UNDO), desk.locator("#colorize-desk .suggestion").nth(1)
+    first, offered = seen(desk), second.locator("img").get_attribute("src") or ""
+    expect(undo).to_be_disabled()
+    second.click()
+    changed(desk, first)
+    settle(desk)
+    taken = seen(desk)
+    desk.get_by_role("button", name="Three other suggestions").click()
+    changed(desk, taken)
+    expect(second.locator("img")).not_to_have_attribute("src", offered)
+
+    undo.click()
+    expect(desk.locator(AFTER)).to_have_attribute("src", taken)
+    expect(second.locator("img")).to_have_attribute("src", offered)
+    expect(second).to_have_attribute("aria-pressed", "true")
+    undo.click()
+    expect(desk.locator(AFTER)).to_have_attribute("src", first)
+    expect(second).to_have_attribute("aria-pressed", "false")
+    expect(undo).to_be_disabled()
 
 
 def test_each_of_several_pictures_keeps_its_own_hints(desk: Page, old: Path, tmp_path: Path) -> None:
