@@ -32,7 +32,7 @@ const root = el("section.desk", { "aria-label": "Colours" }, viewer.root, note,
 element.replaceChildren(root);
 viewer.preview(null);
 
-let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0;
+let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0, rest = 0;
 let mine = props.value;  // as this page left it
 const past = {}, after = {}, made = {}, offered = {};  // made: the result of a picture, and how it was made
 const item = () => props.value.items.find((one) => one.id === props.value.current) || null;
@@ -178,6 +178,8 @@ function steer(event, i) {
   event.preventDefault();
   event.stopPropagation();
   change(() => { chosen = i; shift(i, edit().hints[i].x + move[0], edit().hints[i].y + move[1]); }, true);
+  clearTimeout(rest);
+  rest = setTimeout(choices, 500);  // suggestions take longer than a look: not at every press
   pins.children[i]?.focus({ preventScroll: true });
 }
 const within = (v) => Math.min(0.999, Math.max(0, v));
@@ -316,6 +318,7 @@ document.addEventListener("change", (event) => {
   if (heard(event)) look({});
   if (event.target.closest?.("#colorize-palette, #colorize-clean")) look({ choices: true });
 });
+document.addEventListener("click", (event) => { if (heard(event) && event.target.closest(".reset-button")) setTimeout(() => look({}), 50); });
 
 watch("value", draw);
 draw();

@@ -189,6 +189,12 @@ def test_hints_can_be_undone_moved_and_removed_by_keyboard(desk: Page, old: Path
     place = pins.first.evaluate("pin => pin.getBoundingClientRect().left")
     pins.first.press("ArrowRight")
     assert pins.first.evaluate("pin => pin.getBoundingClientRect().left") > place
+    settle(desk)
+    thumb = desk.locator("#colorize-desk .suggestion img").first
+    offered = thumb.get_attribute("src") or ""
+    for _ in range(6):
+        pins.first.press("Shift+ArrowDown")
+    expect(thumb).not_to_have_attribute("src", offered)
     pins.first.press("Delete")
     expect(pins).to_have_count(0)
     desk.get_by_role("button", name=UNDO).click()
@@ -272,7 +278,7 @@ def test_every_picture_of_a_batch_shows_its_result_until_a_setting_changes(
         desk.get_by_role("button", name=f"Show {name}.png").click()
         settle(desk)
         expect(send).to_be_hidden()
-    slider.press("ArrowLeft")
+    desk.locator("#colorize-saturation .reset-button").click()
     expect(desk.locator(AFTER)).to_have_attribute("src", re.compile(r"^http.*uncle_colour\.png$"))
     expect(send).to_be_visible()
 
