@@ -84,7 +84,7 @@ def finish(page: Page) -> None:
     expect(page.locator("#colorize-stage .download.main")).to_be_visible(timeout=40_000)
 
 
-def test_a_hint_spreads_within_a_second_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
+def test_a_hint_spreads_within_three_seconds_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
     bring(desk, old)
     before = seen(desk)
     click_picture(desk, 0.25, 0.7)
