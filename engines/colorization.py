@@ -28,6 +28,7 @@ __all__ = ["Colorization", "Hint", "Look", "Suggestion", "hex_of", "parse_colour
 
 MODEL = "colorize"
 VARIANTS = 6  # suggestions beside the first
+SEEDS = 2**31 - 1  # the largest seed
 PALETTE = 7  # colours of a palette
 PALE = 6.0  # colourfulness under which the network has found no colour worth the name
 SAID: dict[Kind, str] = {
@@ -136,6 +137,7 @@ class Colorization(Engine):
     ) -> list[Suggestion]:
         """The likeliest colouring and others that differ from it and from each other, where the picture allows."""
         job, start = take(job), time.perf_counter()
+        seed = _whole("seed", seed, SEEDS)
         card = self._card(model)
         _check_image(image)
         if len(palette) > PALETTE:
@@ -300,7 +302,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--palette", default="", metavar="COLOURS", help='colours to use, "#rrggbb #rrggbb …"')
     add("--reference", default="", metavar="FILE", help="a picture in colour to take the colours from")
     add("--variant", type=int, default=0, help=f"1 to {VARIANTS}: other colours than the likeliest (default 0)")
-    add("--seed", type=int, default=0, help="what the variants are (default 0)")
+    add("--seed", type=int, default=0, help=f"what the variants are, 0 to {SEEDS} (default 0)")
 
 
 def _options(args: argparse.Namespace) -> dict[str, Fact]:

@@ -119,7 +119,8 @@ def test_suggestions_differ_and_come_again(colour: Colorization, grey: NDArray[n
             assert np.hypot(*(found[i].ab - found[j].ab).T).mean() > 2
     again = colour.suggestions(grey, count=3)
     assert all(np.array_equal(a.ab, b.ab) for a, b in zip(found, again, strict=True))
-    assert not np.array_equal(colour.suggest(grey, variant=1, seed=5).ab, found[1].ab)
+    for seed in (5, 2147483647):
+        assert not np.array_equal(colour.suggest(grey, variant=1, seed=seed).ab, found[1].ab)
     assert np.array_equal(colour.suggest(grey, variant=2).ab, found[2].ab)
 
 
@@ -203,6 +204,9 @@ def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.
         ({"warmth": 2}, "Warmth goes from -1 to 1"),
         ({"repair": "much"}, "Repair goes from 0 to 1"),
         ({"variant": 9}, "Variant goes from 0 to 6"),
+        ({"seed": -1}, "Seed goes from 0 to 2147483647; -1 is outside"),
+        ({"seed": 2**31, "variant": 1}, "Seed goes from 0 to 2147483647; 2147483648 is outside"),
+        ({"seed": 1.5, "palette": [RED]}, "Seed goes from 0 to 2147483647; 1.5 is outside. Choose a whole number"),
         ({"hints": [Hint(96, 3, RED)]}, "lies outside the picture of 96 x 64"),
         ({"hints": [Hint(1, 1, RED)] * 201}, "200 hints"),
         ({"palette": [RED] * 8}, "at most 7 colours"),
