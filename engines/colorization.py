@@ -12,7 +12,7 @@ import numpy as np
 from torch.nn import functional as F
 
 from engines.colour import suggest
-from engines.colour.blend import Look, lay_on
+from engines.colour.blend import Look, lay_on, without_warmth
 from engines.colour.cleanup import mended
 from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint
 from engines.colour.passes import Run, Suggestion, halved, other, repainted, seen
@@ -182,10 +182,12 @@ class Colorization(Engine):
             tinted=suggestion.kind != "grey",
             progress=lambda fraction: job.report(fraction, "Laying on the colours"),
         )
-        amount = colourfulness(result)
+        amount = found = colourfulness(result)
         asked = min(look.strength, look.saturation) >= 0.7
-        pale = "The network found hardly any colour here. Add a hint, or raise the saturation." if asked else ""
-        said = (SAID[suggestion.kind] if look.strength else "", pale if amount < PALE else "")
+        if asked and look.warmth:  # which the network did not find
+            found = colourfulness(without_warmth(image, suggestion.ab, look, tinted=suggestion.kind != "grey"))
+        pale = "The network found hardly any colour here. Add a hint, or raise the saturation."
+        said = (SAID[suggestion.kind] if look.strength else "", pale if asked and found < PALE else "")
         job.note(colourfulness=round(amount, 1), note=" ".join(filter(None, said)))
         return result
 

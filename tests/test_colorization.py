@@ -178,6 +178,19 @@ def test_it_says_when_it_found_no_colour(colour: Colorization, grey: NDArray[np.
     assert job.facts["note"] == "", "a person who asked for little is not warned"
 
 
+@pytest.mark.parametrize("warmth", [-1.0, 0.6, 1.0])
+def test_warmth_is_no_colour_that_was_found(colour: Colorization, grey: NDArray[np.uint8], warmth: float) -> None:
+    found = colour.suggest(grey)
+    empty = type(found)(np.zeros_like(found.ab), found.field, "grey")
+    large = np.kron(grey.astype(np.uint16) * 257, np.ones((4, 4, 1), np.uint16))
+    for image in (grey, large):
+        job = Job()
+        colour.blend(image, empty, look=Look(warmth=warmth), job=job)
+        assert "hardly any colour" in str(job.facts["note"])
+        colour.blend(image, found, look=Look(warmth=warmth), job=job)
+        assert job.facts["note"] == ""
+
+
 def test_colours_follow_the_edges_of_the_picture() -> None:
     image = np.full((64, 64, 3), 60, np.uint8)
     image[:, 32:] = 200
