@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engines.colour import suggest
 from engines.colour.blend import Look, lay_on, without_warmth
 from engines.colour.cleanup import mended
-from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint
+from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint, split_hints
 from engines.colour.passes import Run, Suggestion, halved, other, repainted, seen
 from engines.colour.scan import Kind, colourfulness, examine
 from engines.core.card import ModelCard
@@ -24,7 +24,7 @@ from engines.core.files import edit_file
 from engines.core.image import Picture, Pixels, read_image
 from engines.core.job import Fact, Job, take
 
-__all__ = ["Colorization", "Hint", "Look", "Suggestion", "hex_of", "parse_colour", "parse_hint"]
+__all__ = ["Colorization", "Hint", "Look", "Suggestion", "hex_of", "parse_colour", "parse_hint", "split_hints"]
 
 MODEL = "colorize"
 VARIANTS = 6  # suggestions beside the first
@@ -256,7 +256,7 @@ class Colorization(Engine):
     def _edit(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
         """`colorize` with options as a recipe records them."""
         rest: dict[str, Any] = dict(options)
-        hints = tuple(parse_hint(text) for text in str(rest.pop("hints", None) or "").split())
+        hints = tuple(parse_hint(text) for text in split_hints(str(rest.pop("hints", None) or "")))
         palette = tuple(parse_colour(text) for text in str(rest.pop("palette", None) or "").split())
         path = rest.pop("reference", None)
         reference = read_image(Path(str(path)), srgb=True).pixels if path else None
@@ -314,7 +314,7 @@ def _options(args: argparse.Namespace) -> dict[str, Fact]:
     if args.clean:
         options["clean"] = True
     if args.hint:
-        options["hints"] = " ".join(args.hint)
+        options["hints"] = " ".join(split_hints(" ".join(args.hint)))
     if args.palette:
         options["palette"] = " ".join(args.palette.replace(",", " ").split())
     if args.reference:

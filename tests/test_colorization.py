@@ -14,7 +14,7 @@ from PIL import Image
 
 from engines import Engines
 from engines.__main__ import main
-from engines.colorization import Colorization, Hint, Look, parse_colour, parse_hint
+from engines.colorization import Colorization, Hint, Look, parse_colour, parse_hint, split_hints
 from engines.colour.blend import lay_on
 from engines.colour.scan import colourfulness, examine
 from engines.core.errors import Cancelled, CardError, OptionError
@@ -250,6 +250,8 @@ def test_hints_are_written_as_they_are_read() -> None:
     for text in ("12,30.5,#aabbcc", "1,2,30,40,#010203"):
         assert str(parse_hint(text)) == text
     assert parse_colour("#fA0") == (255, 170, 0)
+    assert split_hints(" 1, 2 ,#fff\n3,4,#000 ") == ["1,2,#fff", "3,4,#000"]
+    assert split_hints(" ") == []
 
 
 def test_the_command_line_colours_a_folder(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
@@ -268,6 +270,8 @@ def test_the_command_line_colours_a_folder(tmp_path: Path, grey: NDArray[np.uint
         recipe = read_recipe(made)
         assert (recipe.tool, recipe.model) == ("colorize", "colorize")
         assert recipe.options["hints"] == "10,12,#c03a2b 80,50,#2b5ac0"
+    assert main([*command, "--hint", "10, 12 , #c03a2b", "--hint", " 8,5, 9,6,#2b5ac0  1,2,#fff"]) == 0
+    assert read_recipe(made).options["hints"] == "10,12,#c03a2b 8,5,9,6,#2b5ac0 1,2,#fff"
     assert main([*command, "--reference", str(reference)]) == 0
     assert main([*command[:1], str(tmp_path / "in" / "a.png"), str(tmp_path / "x.png"), "--hint", "500,1,#fff"]) == 1
     assert not (tmp_path / "x.png").exists()
