@@ -12,9 +12,9 @@ import numpy as np
 from torch.nn import functional as F
 
 from engines.colour import suggest
-from engines.colour.blend import Look, lay_on
+from engines.colour.blend import Look, lay_on, without_warmth
 from engines.colour.cleanup import mended
-from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint
+from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint, split_hints
 from engines.colour.passes import Run, Suggestion, halved, other, repainted, seen
 from engines.colour.scan import Kind, colourfulness, examine
 from engines.core.card import ModelCard
@@ -24,10 +24,11 @@ from engines.core.files import edit_file
 from engines.core.image import Picture, Pixels, read_image
 from engines.core.job import Fact, Job, take
 
-__all__ = ["Colorization", "Hint", "Look", "Suggestion", "hex_of", "parse_colour", "parse_hint"]
+__all__ = ["Colorization", "Hint", "Look", "Suggestion", "hex_of", "parse_colour", "parse_hint", "split_hints"]
 
 MODEL = "colorize"
 VARIANTS = 6  # suggestions beside the first
+SEEDS = 2**31 - 1  # the largest seed
 PALETTE = 7  # colours of a palette
 PALE = 6.0  # colourfulness under which the network has found no colour worth the name
 SAID: dict[Kind, str] = {
@@ -136,6 +137,7 @@ class Colorization(Engine):
     ) -> list[Suggestion]:
         """The likeliest colouring and others that differ from it and from each other, where the picture allows."""
         job, start = take(job), time.perf_counter()
+        seed = _whole("seed", seed, SEEDS)
         card = self._card(model)
         _check_image(image)
         if len(palette) > PALETTE:
@@ -180,10 +182,12 @@ class Colorization(Engine):
             tinted=suggestion.kind != "grey",
             progress=lambda fraction: job.report(fraction, "Laying on the colours"),
         )
-        amount = colourfulness(result)
+        amount = found = colourfulness(result)
         asked = min(look.strength, look.saturation) >= 0.7
-        pale = "The network found hardly any colour here. Add a hint, or raise the saturation." if asked else ""
-        said = (SAID[suggestion.kind] if look.strength else "", pale if amount < PALE else "")
+        if asked and look.warmth:  # which the network did not find
+            found = colourfulness(without_warmth(image, suggestion.ab, look, tinted=suggestion.kind != "grey"))
+        pale = "The network found hardly any colour here. Add a hint, or raise the saturation."
+        said = (SAID[suggestion.kind] if look.strength else "", pale if asked and found < PALE else "")
         job.note(colourfulness=round(amount, 1), note=" ".join(filter(None, said)))
         return result
 
@@ -252,7 +256,7 @@ class Colorization(Engine):
     def _edit(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
         """`colorize` with options as a recipe records them."""
         rest: dict[str, Any] = dict(options)
-        hints = tuple(parse_hint(text) for text in str(rest.pop("hints", None) or "").split())
+        hints = tuple(parse_hint(text) for text in split_hints(str(rest.pop("hints", None) or "")))
         palette = tuple(parse_colour(text) for text in str(rest.pop("palette", None) or "").split())
         path = rest.pop("reference", None)
         reference = read_image(Path(str(path)), srgb=True).pixels if path else None
@@ -300,7 +304,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--palette", default="", metavar="COLOURS", help='colours to use, "#rrggbb #rrggbb …"')
     add("--reference", default="", metavar="FILE", help="a picture in colour to take the colours from")
     add("--variant", type=int, default=0, help=f"1 to {VARIANTS}: other colours than the likeliest (default 0)")
-    add("--seed", type=int, default=0, help="what the variants are (default 0)")
+    add("--seed", type=int, default=0, help=f"what the variants are, 0 to {SEEDS} (default 0)")
 
 
 def _options(args: argparse.Namespace) -> dict[str, Fact]:
@@ -310,7 +314,7 @@ def _options(args: argparse.Namespace) -> dict[str, Fact]:
     if args.clean:
         options["clean"] = True
     if args.hint:
-        options["hints"] = " ".join(args.hint)
+        options["hints"] = " ".join(split_hints(" ".join(args.hint)))
     if args.palette:
         options["palette"] = " ".join(args.palette.replace(",", " ").split())
     if args.reference:

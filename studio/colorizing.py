@@ -12,7 +12,7 @@ from typing import Any, Literal
 from gradio import FileData
 
 from engines import Engines
-from engines.colorization import Colorization, Hint, Look, parse_colour
+from engines.colorization import Colorization, Hint, Look, parse_colour, split_hints
 from engines.core.errors import OptionError
 from engines.core.job import Fact, Job
 from studio.jobs import follow, handler
@@ -159,7 +159,7 @@ def api(engines: Engines) -> Callable[..., Iterator[Any]]:
             warmth=float(warmth),
             repair=float(repair),
             clean=bool(clean),
-            hints=str(hints or ""),
+            hints=" ".join(split_hints(str(hints or ""))),
             palette=" ".join(str(palette or "").replace(",", " ").split()),
             reference=str(uploaded(_path(reference))) if reference else "",
             variant=int(variant),

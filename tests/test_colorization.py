@@ -14,7 +14,7 @@ from PIL import Image
 
 from engines import Engines
 from engines.__main__ import main
-from engines.colorization import Colorization, Hint, Look, parse_colour, parse_hint
+from engines.colorization import Colorization, Hint, Look, parse_colour, parse_hint, split_hints
 from engines.colour.blend import lay_on
 from engines.colour.scan import colourfulness, examine
 from engines.core.errors import Cancelled, CardError, OptionError
@@ -119,7 +119,8 @@ def test_suggestions_differ_and_come_again(colour: Colorization, grey: NDArray[n
             assert np.hypot(*(found[i].ab - found[j].ab).T).mean() > 2
     again = colour.suggestions(grey, count=3)
     assert all(np.array_equal(a.ab, b.ab) for a, b in zip(found, again, strict=True))
-    assert not np.array_equal(colour.suggest(grey, variant=1, seed=5).ab, found[1].ab)
+    for seed in (5, 2147483647):
+        assert not np.array_equal(colour.suggest(grey, variant=1, seed=seed).ab, found[1].ab)
     assert np.array_equal(colour.suggest(grey, variant=2).ab, found[2].ab)
 
 
@@ -177,6 +178,19 @@ def test_it_says_when_it_found_no_colour(colour: Colorization, grey: NDArray[np.
     assert job.facts["note"] == "", "a person who asked for little is not warned"
 
 
+@pytest.mark.parametrize("warmth", [-1.0, 0.6, 1.0])
+def test_warmth_is_no_colour_that_was_found(colour: Colorization, grey: NDArray[np.uint8], warmth: float) -> None:
+    found = colour.suggest(grey)
+    empty = type(found)(np.zeros_like(found.ab), found.field, "grey")
+    large = np.kron(grey.astype(np.uint16) * 257, np.ones((4, 4, 1), np.uint16))
+    for image in (grey, large):
+        job = Job()
+        colour.blend(image, empty, look=Look(warmth=warmth), job=job)
+        assert "hardly any colour" in str(job.facts["note"])
+        colour.blend(image, found, look=Look(warmth=warmth), job=job)
+        assert job.facts["note"] == ""
+
+
 def test_colours_follow_the_edges_of_the_picture() -> None:
     image = np.full((64, 64, 3), 60, np.uint8)
     image[:, 32:] = 200
@@ -203,6 +217,9 @@ def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.
         ({"warmth": 2}, "Warmth goes from -1 to 1"),
         ({"repair": "much"}, "Repair goes from 0 to 1"),
         ({"variant": 9}, "Variant goes from 0 to 6"),
+        ({"seed": -1}, "Seed goes from 0 to 2147483647; -1 is outside"),
+        ({"seed": 2**31, "variant": 1}, "Seed goes from 0 to 2147483647; 2147483648 is outside"),
+        ({"seed": 1.5, "palette": [RED]}, "Seed goes from 0 to 2147483647; 1.5 is outside. Choose a whole number"),
         ({"hints": [Hint(96, 3, RED)]}, "lies outside the picture of 96 x 64"),
         ({"hints": [Hint(1, 1, RED)] * 201}, "200 hints"),
         ({"palette": [RED] * 8}, "at most 7 colours"),
@@ -233,6 +250,8 @@ def test_hints_are_written_as_they_are_read() -> None:
     for text in ("12,30.5,#aabbcc", "1,2,30,40,#010203"):
         assert str(parse_hint(text)) == text
     assert parse_colour("#fA0") == (255, 170, 0)
+    assert split_hints(" 1, 2 ,#fff\n3,4,#000 ") == ["1,2,#fff", "3,4,#000"]
+    assert split_hints(" ") == []
 
 
 def test_the_command_line_colours_a_folder(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
@@ -251,6 +270,8 @@ def test_the_command_line_colours_a_folder(tmp_path: Path, grey: NDArray[np.uint
         recipe = read_recipe(made)
         assert (recipe.tool, recipe.model) == ("colorize", "colorize")
         assert recipe.options["hints"] == "10,12,#c03a2b 80,50,#2b5ac0"
+    assert main([*command, "--hint", "10, 12 , #c03a2b", "--hint", " 8,5, 9,6,#2b5ac0  1,2,#fff"]) == 0
+    assert read_recipe(made).options["hints"] == "10,12,#c03a2b 8,5,9,6,#2b5ac0 1,2,#fff"
     assert main([*command, "--reference", str(reference)]) == 0
     assert main([*command[:1], str(tmp_path / "in" / "a.png"), str(tmp_path / "x.png"), "--hint", "500,1,#fff"]) == 1
     assert not (tmp_path / "x.png").exists()

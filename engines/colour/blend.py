@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from engines.core.image import Pixels
 from engines.core.lab import luminance
 
 RADIUS = 2  # of the window within which ab follows L, in pixels of the small map
+BRIEF = 160  # longest side of the copy that is coloured only to be measured
 SLACK = 25.0  # variance of L below which ab does not follow it, so that grain stays without colour
 WARM = (4.0, 14.0)  # a and b that full warmth adds in the middle tones
 _BAND = 1 << 16  # pixels worked on at once: what is made of them stays in the processor's cache
@@ -60,6 +61,14 @@ def lay_on(
         out[first : first + rows, :, :3] = _coloured(band, here, look, levels, tinted=tinted)
     progress(1.0)
     return out
+
+
+def without_warmth(image: Pixels, ab: NDArray[np.float32], look: Look, *, tinted: bool) -> Pixels:
+    """A small copy of a picture, coloured as `lay_on` does but without the look's warmth: uint8 (h, w, 3)."""
+    scale = min(1.0, BRIEF / max(image.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = (reduced(image, height, width)[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return lay_on(small, ab, replace(look, warmth=0.0), tinted=tinted, progress=lambda _: None)
 
 
 def _coloured(band: Pixels, maps: Floats, look: Look, levels: tuple[float, float], *, tinted: bool) -> Pixels:

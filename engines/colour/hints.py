@@ -66,6 +66,11 @@ def parse_hint(text: str) -> Hint:
     return Hint(*points[0], parse_colour(colour), points[1:])
 
 
+def split_hints(text: str) -> list[str]:
+    """Hints in one text, apart: spaces part them, but not those around a comma."""
+    return re.sub(r"\s*,\s*", ",", text).split()
+
+
 def checked(hints: Sequence[Hint], height: int, width: int) -> tuple[Hint, ...]:
     """The hints as they are. OptionError for too many, or for one outside the picture."""
     if len(hints) > MOST:

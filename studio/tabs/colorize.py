@@ -32,17 +32,22 @@ class Room:
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
 
-    def show(self, shots: list[Shot], desk: Desk, current: str | None = None) -> tuple[Any, ...]:
-        """Session, stage, desk and the two buttons while nothing runs."""
+    def show(
+        self, shots: list[Shot], desk: Desk, current: str | None = None, ran: dict[str, Any] | None = None
+    ) -> tuple[Any, ...]:
+        """Session, stage, desk and the two buttons while nothing runs.
+
+        ran: a run ended, and `desk` is the desk of its beginning; the page keeps what a person did there meanwhile.
+        """
         good = [shot for shot in shots if shot.width]
         ids = [shot.id for shot in good]
         chosen = next((id for id in (current, desk.get("current"), *ids[-1:]) if id in ids), None)
-        stage = view(shots, archive=bundle(shots, "coloured.zip"), current=chosen)
+        stage = view(shots, archive=bundle(shots, "coloured.zip"), current=None if ran else chosen)
         edits = desk.get("edits")
         edits = {id: edit for id, edit in edits.items() if id in ids} if isinstance(edits, dict) else {}
         items = [desk_item(shot) for shot in good]
         kept = {name: desk.get(name) for name in ("reference", "model")}
-        new = {"items": items, "current": chosen, "edits": edits, **kept}
+        new = {"items": items, "current": chosen, "edits": edits, **kept, **({"ran": ran} if ran else {})}
         return shots, stage, new, *buttons(working=False, can_run=bool(good))
 
     def add(self, paths: list[str] | None, shots: list[Shot], desk: Desk) -> Iterator[tuple[Any, ...]]:
@@ -107,9 +112,9 @@ class Room:
         try:
             yield from run_through(shots, todo, work, stop)
         except Cancelled:
-            yield self.show(shots, desk)
+            yield self.show(shots, desk, ran=made_with(shots, options, panel))
             return
-        yield self.show(shots, desk)
+        yield self.show(shots, desk, ran=made_with(shots, options, panel))
         tell(shots, todo)
 
     def options(self, shot: Shot, desk: Desk, panel: tuple[Any, ...]) -> Options:
@@ -118,6 +123,13 @@ class Room:
         edit = edits.get(shot.id) or {}
         size, model = (shot.width, shot.height), str(desk.get("model") or MODEL)
         return panel_options(panel, edit, str(reference.get("path") or ""), size, model=model)
+
+
+def made_with(shots: list[Shot], options: dict[str, Options], panel: tuple[Any, ...]) -> dict[str, Any]:
+    """The mark of a run's last value: which results these options made, and the panel as the desk reads it."""
+    *amounts, palette, clean = panel[:6]
+    done = [shot.id for shot in shots if shot.id in options and shot.made_by(options[shot.id].key)]
+    return {"panel": [*map(float, amounts), str(palette or ""), bool(clean)], "done": done}
 
 
 def desk_item(shot: Shot) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 // The desk of the Colorize tab: one picture with its colours, hints on it, suggestions beside it.
 // `props.value`: items (id, path, before, result, file, name, width, height), current, edits by id (hints, variant, seed),
-// reference {path, name}, model. A hint is {x, y, colour, path}; path holds the further points of a stroke.
+// reference {path, name}, model. A hint is {x, y, colour, path}; path holds the further points of a stroke. At the end of a run
+// also ran {panel, done}: edits, reference and model are then those the pictures in done were made with.
 const { el, icon, url } = window.Studio;
 const viewer = makeViewer();
 const LIVE = ["strength", "saturation", "warmth", "repair"];
@@ -16,7 +17,7 @@ const likely = el("div.swatches", { role: "group", "aria-label": "Colours that f
 const palette = el("div.swatches", { role: "group", "aria-label": "Colours of this picture" });
 const button = (label, name, action, ...shown) => el("button.quiet", { type: "button", "data-do": name, "aria-label": label, title: label,
   onclick: action }, ...shown);
-const undo = button("Undo the last change of the hints", "undo", () => goBack(), "Undo");
+const undo = button("Undo the last change of hints or suggestions", "undo", () => goBack(), "Undo");
 const none = button("Remove all hints", "none", () => change(() => { edit().hints = []; chosen = -1; }), icon("trash"));
 const middle = button("Add a hint in the middle of the picture, to be moved with the arrow keys", "middle", () => add(0.5, 0.5), icon("plus"), "Hint");
 const list = el("ul.hints");
@@ -31,8 +32,9 @@ const root = el("section.desk", { "aria-label": "Colours" }, viewer.root, note,
 element.replaceChildren(root);
 viewer.preview(null);
 
-let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0;
-const past = {}, after = {}, stale = {}, offered = {};
+let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0, rest = 0;
+let mine = props.value;  // as this page left it
+const past = {}, after = {}, made = {}, offered = {};  // made: the result of a picture, and how it was made
 const item = () => props.value.items.find((one) => one.id === props.value.current) || null;
 const edit = () => {
   const id = props.value.current;
@@ -43,21 +45,36 @@ const field = (name) => document.querySelector(`#colorize-${name} input, #colori
 const panel = () => [...LIVE.map((name) => Number(field(name)?.value ?? (LIVE.indexOf(name) < 2 ? 1 : 0))), field("palette")?.value || "", Boolean(field("clean")?.checked)];
 const question = (one) => ({ path: one.path, panel: panel(), edit: props.value.edits[one.id] || {}, reference: props.value.reference?.path || "",
   model: props.value.model });
-const keep = () => { props.value = { ...props.value }; };  // gradio notices new values only
+const keep = () => { mine = props.value = { ...props.value }; };  // gradio notices new values only
+const how = (id, value, panel) => {
+  const { hints = [], variant = 0, seed = 0 } = value.edits[id] || {};
+  return JSON.stringify([hints, variant, seed, panel, value.reference?.path || "", value.model]);
+};
+const fresh = (one) => Boolean(one.result) && made[one.id]?.result === one.result && made[one.id].how === how(one.id, props.value, panel());
 
 // What is on the page now
 
+// A value of the server: hints and suggestions stay as they are here, and after a run all else that was done meanwhile, too.
+function adopt() {
+  if (props.value === mine) return;
+  const { ran, ...value } = props.value, there = new Set(value.items.map((one) => one.id));
+  for (const one of value.items) if (ran?.done.includes(one.id)) made[one.id] = { result: one.result, how: how(one.id, value, ran.panel) };
+  value.edits = Object.fromEntries(Object.entries({ ...value.edits, ...mine.edits }).filter(([id]) => there.has(id)));
+  if (ran) Object.assign(value, { reference: mine.reference, model: mine.model, current: there.has(mine.current) ? mine.current : value.current });
+  mine = props.value = value;
+  if (ran) window.dispatchEvent(new CustomEvent("studio-show", { detail: value.current }));
+}
+
 function draw() {
+  adopt();
   const one = item();
   root.hidden = !one;
   if (!one) return;
   if (shown !== one.id) { shown = one.id; chosen = -1; likely.replaceChildren(); palette.replaceChildren(); }
   const key = [one.id, one.result, props.value.reference?.path, props.value.model].join();
   if (key !== seen) {
-    const arrived = seen.split(",")[1] !== one.result && seen.split(",")[0] === one.id;
     seen = key;
-    if (one.result && arrived) stale[one.id] = false;
-    if (!one.result || stale[one.id] !== false) { look({}); }
+    look({});
     choices();
   }
   drawPicture();
@@ -66,7 +83,7 @@ function draw() {
 
 function drawPicture() {
   const one = item();
-  const whole = one.result && stale[one.id] === false ? url(one.result) : null;
+  const whole = fresh(one) ? url(one.result) : null;
   send.hidden = !whole;
   viewer.show({ before: url(one.before), after: whole || after[one.id] || null, label: one.name, width: one.width, height: one.height, words: "In colour" });
   place();
@@ -112,10 +129,13 @@ new MutationObserver(place).observe(viewer.root.querySelector(".layer img"), { a
 
 // Hints
 
+function remember(before) {
+  const steps = past[props.value.current] ||= [];
+  steps.push(before);
+  if (steps.length > 60) steps.shift();
+}
 function change(action, quick) {
-  const id = props.value.current;
-  (past[id] ||= []).push(JSON.stringify(edit().hints));
-  if (past[id].length > 60) past[id].shift();
+  remember(JSON.stringify(edit()));
   action();
   keep();
   drawHints();
@@ -124,10 +144,11 @@ function change(action, quick) {
 function goBack() {
   const before = (past[props.value.current] || []).pop();
   if (before === undefined) return;
-  edit().hints = JSON.parse(before);
+  props.value.edits[props.value.current] = JSON.parse(before);
   chosen = -1;
   keep();
   drawHints();
+  drawChoices();
   look({ choices: true });
 }
 function add(x, y) {
@@ -157,6 +178,8 @@ function steer(event, i) {
   event.preventDefault();
   event.stopPropagation();
   change(() => { chosen = i; shift(i, edit().hints[i].x + move[0], edit().hints[i].y + move[1]); }, true);
+  clearTimeout(rest);
+  rest = setTimeout(choices, 500);  // suggestions take longer than a look: not at every press
   pins.children[i]?.focus({ preventScroll: true });
 }
 const within = (v) => Math.min(0.999, Math.max(0, v));
@@ -178,7 +201,7 @@ view.addEventListener("pointerdown", (event) => {
   down = { x: event.clientX, y: event.clientY };
   const pin = event.target.closest?.(".pin");
   if (pin) {
-    held = { i: Number(pin.dataset.pin), moved: false, before: JSON.stringify(edit().hints) };
+    held = { i: Number(pin.dataset.pin), moved: false, before: JSON.stringify(edit()) };
     view.setPointerCapture(event.pointerId);
   } else if (event.button === 0 && event.pointerType !== "touch" && !view.classList.contains("pannable")
     && !event.target.closest?.(".line, .zoombar")) {
@@ -216,7 +239,7 @@ view.addEventListener("pointerup", () => {
   const { i, moved, before } = held;
   held = null;
   if (!moved) return choose(i);
-  (past[props.value.current] ||= []).push(before);
+  remember(before);
   chosen = i;
   picker.value = edit().hints[i].colour;
   keep();
@@ -236,7 +259,7 @@ view.addEventListener("dblclick", (event) => event.stopPropagation(), { capture:
 function look({ quick = false, choices: also = false }) {
   const one = item();
   if (!one) return;
-  if (one.result) stale[one.id] = true;
+  send.hidden = !fresh(one);
   want = { id: one.id, quick, also };
   pump();
 }
@@ -255,7 +278,6 @@ async function pump() {
     note.classList.toggle("trouble", Boolean(said.error));
     if (said.error) continue;
     after[now.id] = said.after;
-    stale[now.id] = true;
     drawPicture();
     const swatch = (colour) => el("button.swatch", { type: "button", style: `background:${colour}`, title: colour, "aria-label": `Use ${colour}`,
       onclick: () => { picking = false; recolour(colour, false); } });
@@ -280,8 +302,13 @@ async function choices() {
 function drawChoices() {
   const words = ["Likeliest", "Another", "A third"];
   shelf.replaceChildren(...(offered[props.value.current] || []).map((thumb, i) => el("button.suggestion", { type: "button", "data-variant": i,
-    "aria-pressed": String((edit().variant || 0) === i), onclick: () => { change(() => { edit().variant = i; }); drawChoices(); } },
+    "aria-pressed": String((edit().variant || 0) === i), onclick: () => take(i) },
     el("img", { src: thumb, alt: "" }), el("span", {}, words[i]))));
+}
+function take(i) {
+  if ((edit().variant || 0) === i) return;
+  change(() => { edit().variant = i; });
+  drawChoices();
 }
 
 // The panel's sliders, drawn by gradio, are heard here so that a drag needs no detour.
@@ -291,6 +318,7 @@ document.addEventListener("change", (event) => {
   if (heard(event)) look({});
   if (event.target.closest?.("#colorize-palette, #colorize-clean")) look({ choices: true });
 });
+document.addEventListener("click", (event) => { if (heard(event) && event.target.closest(".reset-button")) setTimeout(() => look({}), 50); });
 
 watch("value", draw);
 draw();

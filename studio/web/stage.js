@@ -137,5 +137,10 @@ document.addEventListener("drop", (event) => {
   window.Studio.give(props.box, files);
 });
 
+// Another part of the page shows this picture: the list and the downloads follow.
+addEventListener("studio-show", (event) => {
+  if (props.value.items.some((one) => one.id === event.detail)) { current = event.detail; draw(); }
+});
+
 watch("value", draw);
 draw();

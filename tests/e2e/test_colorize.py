@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from engines.colorization import Colorization
 from engines.core.provenance import is_marked, read_recipe
 from tests.e2e.steps import Studio, fetch, open_tab
 
 pytestmark = pytest.mark.browser
 AFTER = "#colorize-desk .over img"
+UNDO = "Undo the last change of hints or suggestions"
+LOOK, RESULT = re.compile(r"^data:image/jpeg"), re.compile(r"^http.*_colour\.png$")
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def finish(page: Page) -> None:
     expect(page.locator("#colorize-stage .download.main")).to_be_visible(timeout=40_000)
 
 
-def test_a_hint_spreads_within_a_second_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
+def test_a_hint_spreads_within_three_seconds_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
     bring(desk, old)
     before = seen(desk)
     click_picture(desk, 0.25, 0.7)
@@ -124,7 +129,7 @@ def test_a_stroke_is_drawn_and_ends_in_the_file(desk: Page, old: Path, tmp_path:
     place = ink.get_attribute("points")
     desk.locator("#colorize-desk .pin").press("ArrowDown")
     assert ink.get_attribute("points") != place, "a stroke moves with its dot"
-    desk.get_by_role("button", name="Undo the last change of the hints").click()
+    desk.get_by_role("button", name=UNDO).click()
     assert ink.get_attribute("points") == place
     settle(desk)
     finish(desk)
@@ -184,9 +189,15 @@ def test_hints_can_be_undone_moved_and_removed_by_keyboard(desk: Page, old: Path
     place = pins.first.evaluate("pin => pin.getBoundingClientRect().left")
     pins.first.press("ArrowRight")
     assert pins.first.evaluate("pin => pin.getBoundingClientRect().left") > place
+    settle(desk)
+    thumb = desk.locator("#colorize-desk .suggestion img").first
+    offered = thumb.get_attribute("src") or ""
+    for _ in range(6):
+        pins.first.press("Shift+ArrowDown")
+    expect(thumb).not_to_have_attribute("src", offered)
     pins.first.press("Delete")
     expect(pins).to_have_count(0)
-    desk.get_by_role("button", name="Undo the last change of the hints").click()
+    desk.get_by_role("button", name=UNDO).click()
     expect(pins).to_have_count(1)
     desk.get_by_role("button", name="Remove all hints").click()
     expect(pins).to_have_count(0)
@@ -202,6 +213,29 @@ def test_a_suggestion_is_taken(desk: Page, old: Path, tmp_path: Path) -> None:
     saved = tmp_path / "second.png"
     fetch(desk, "#colorize-stage .download.main").save_as(saved)
     assert read_recipe(saved).options["variant"] == 1
+
+
+def test_suggestions_can_be_undone(desk: Page, old: Path) -> None:
+    bring(desk, old)
+    undo, second = desk.get_by_role("button", name=UNDO), desk.locator("#colorize-desk .suggestion").nth(1)
+    first, offered = seen(desk), second.locator("img").get_attribute("src") or ""
+    expect(undo).to_be_disabled()
+    second.click()
+    changed(desk, first)
+    settle(desk)
+    taken = seen(desk)
+    desk.get_by_role("button", name="Three other suggestions").click()
+    changed(desk, taken)
+    expect(second.locator("img")).not_to_have_attribute("src", offered)
+
+    undo.click()
+    expect(desk.locator(AFTER)).to_have_attribute("src", taken)
+    expect(second.locator("img")).to_have_attribute("src", offered)
+    expect(second).to_have_attribute("aria-pressed", "true")
+    undo.click()
+    expect(desk.locator(AFTER)).to_have_attribute("src", first)
+    expect(second).to_have_attribute("aria-pressed", "false")
+    expect(undo).to_be_disabled()
 
 
 def test_each_of_several_pictures_keeps_its_own_hints(desk: Page, old: Path, tmp_path: Path) -> None:
@@ -221,6 +255,82 @@ def test_each_of_several_pictures_keeps_its_own_hints(desk: Page, old: Path, tmp
     found = {path.name: read_recipe(path).options for path in (tmp_path / "all").iterdir()}
     assert set(found) == {"granny_colour.png", "uncle_colour.png"}
     assert "hints" in found["granny_colour.png"] and "hints" not in found["uncle_colour.png"]
+
+
+def test_every_picture_of_a_batch_shows_its_result_until_a_setting_changes(
+    desk: Page, old: Path, tmp_path: Path
+) -> None:
+    bring(desk, old, write_old(tmp_path / "uncle.png"))
+    send = desk.get_by_role("button", name="Enlarge this picture in the Upscale tab")
+    slider = desk.locator("#colorize-saturation input[type=range]")
+    finish(desk)
+    for name in ("uncle", "granny", "uncle"):
+        desk.get_by_role("button", name=f"Show {name}.png").click()
+        expect(desk.locator(AFTER)).to_have_attribute("src", re.compile(rf"^http.*{name}_colour\.png$"))
+        settle(desk)
+        expect(desk.locator(AFTER)).to_have_attribute("src", RESULT)
+        expect(send).to_be_visible()
+
+    slider.press("ArrowRight")
+    expect(send).to_be_hidden()
+    for name in ("granny", "uncle"):
+        expect(desk.locator(AFTER)).to_have_attribute("src", LOOK)
+        desk.get_by_role("button", name=f"Show {name}.png").click()
+        settle(desk)
+        expect(send).to_be_hidden()
+    desk.locator("#colorize-saturation .reset-button").click()
+    expect(desk.locator(AFTER)).to_have_attribute("src", re.compile(r"^http.*uncle_colour\.png$"))
+    expect(send).to_be_visible()
+
+
+def test_what_is_done_during_a_run_stays(
+    desk: Page, old: Path, tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(desk, old, write_old(tmp_path / "uncle.png"))
+    engine, gate = studio.engines[Colorization], threading.Event()
+    plain = engine.colorize_file
+
+    def waiting(*args: Any, **options: Any) -> Any:
+        assert gate.wait(30)
+        return plain(*args, **options)
+
+    monkeypatch.setattr(engine, "colorize_file", waiting)
+    pins, send = desk.locator("#colorize-desk .pin"), desk.get_by_role("button", name="Enlarge this picture in the Up")
+    desk.get_by_role("button", name="Colorize", exact=True).click()
+    expect(desk.locator("#colorize-stage .work")).to_be_visible()
+    click_picture(desk, 0.25, 0.7)
+    expect(pins).to_have_count(1)
+    desk.locator("#colorize-desk .suggestion").nth(2).click()
+    settle(desk)
+    desk.get_by_role("button", name="Show uncle.png").click()
+    expect(pins).to_have_count(0)
+    gate.set()
+    expect(desk.get_by_role("button", name="Colorize", exact=True)).to_be_enabled(timeout=40_000)
+
+    expect(desk.locator(AFTER)).to_have_attribute("src", re.compile(r"^http.*uncle_colour\.png$"))
+    expect(desk.locator("#colorize-stage .item.current")).to_have_attribute("data-name", "uncle.png")
+    expect(send).to_be_visible()
+    desk.get_by_role("button", name="Show granny.png").click()
+    expect(pins).to_have_count(1)
+    expect(desk.locator("#colorize-desk .suggestion[aria-pressed=true]")).to_have_attribute("data-variant", "2")
+    settle(desk)
+    expect(desk.locator(AFTER)).to_have_attribute("src", LOOK)
+    expect(send).to_be_hidden()
+
+
+def test_asking_for_likely_colours_keeps_the_result(desk: Page, old: Path) -> None:
+    bring(desk, old)
+    for x in (0.25, 0.6):
+        click_picture(desk, x, 0.7)
+    settle(desk)
+    finish(desk)
+    expect(desk.locator(AFTER)).to_have_attribute("src", RESULT)
+    before, likely = seen(desk), desk.get_by_role("group", name="Colours that fit this place")
+    desk.locator("#colorize-desk .pin").first.click()
+    expect(desk.locator("#colorize-desk .hints li").first).to_have_class("on")
+    settle(desk)
+    assert likely.locator(".swatch").count() >= 2 and seen(desk) == before
+    expect(desk.get_by_role("button", name="Enlarge this picture in the Upscale tab")).to_be_visible()
 
 
 @pytest.mark.parametrize("page", [(390, 844, "dark")], indirect=True)

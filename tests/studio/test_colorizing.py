@@ -14,6 +14,9 @@ from engines.colorization import Colorization, Suggestion
 from engines.core.errors import ImageError, OptionError
 from studio.colorize_looks import Looks
 from studio.colorizing import Options, panel_options
+from studio.jobs import Stop
+from studio.pictures import read_shot
+from studio.tabs.colorize import EMPTY, Room
 
 PANEL = (1.0, 1.2, 0.0, 0.0, "#aa8866,#123", False, "PNG")
 
@@ -78,6 +81,27 @@ def test_a_look_answers_with_a_picture_and_is_quick_the_second_time(engines: Eng
     assert used == [row.last_used for row in engines.residency.resident() if row.card_id == "colorize"]
     thumbs = looks.choices(asked(photo))["thumbs"]
     assert len(set(thumbs)) == 3
+
+
+def test_the_last_value_of_a_run_says_what_was_made_and_how(engines: Engines, photo: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.png"
+    Image.new("L", (40, 30), 90).save(second)
+    shots = [read_shot(photo), read_shot(second)]
+    edit = {"hints": [{"x": 0.5, "y": 0.5, "colour": "#c03a2b"}], "variant": 1, "seed": 0}
+    room, panel = Room(engines), (1, 1.2, 0.0, 0.0, None, False, "PNG")
+    desk = room.show(shots, {**EMPTY, "edits": {shots[0].id: edit, "gone": edit}}, current=shots[0].id)[2]
+    assert "ran" not in desk
+
+    *_, (made, stage, last, *_) = room.run(Stop(), shots, desk, *panel)
+    assert last["ran"] == {"panel": [1.0, 1.2, 0.0, 0.0, "", False], "done": [shot.id for shot in shots]}
+    assert last["edits"] == {shots[0].id: edit} and last["model"] == "colorize"
+    assert all(item["result"] for item in last["items"]) and stage["current"] is None
+    assert "ran" not in room.show(made, last)[2], "the mark does not outlive the run"
+
+    stop = Stop()
+    stop.press()
+    *_, (_, _, last, *_) = room.run(stop, made, {**desk, "edits": {}}, *panel)
+    assert last["ran"]["done"] == [shots[1].id], "cancelled: the first was made with a hint, the second is as wished"
 
 
 def test_a_stroke_becomes_a_hint_with_a_path_and_shows(engines: Engines, photo: Path) -> None:
