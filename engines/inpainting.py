@@ -189,7 +189,7 @@ class Inpainting(Engine):
         points: (x, y, keep) in pixels; keep is whether what is there belongs to it. The last ones mend what the first
         ones missed.  tolerance: 0 (the same colour only) to 1 (far).  box: (left, top, right, bottom) that it lies in.
 
-        OptionError: no point that is meant, or one outside the picture.
+        OptionError: no point that is meant, or one outside the picture; an empty box.
         """
         job, start = take(job), time.perf_counter()
         checks.image(image)
@@ -198,6 +198,8 @@ class Inpainting(Engine):
         for x, y, _ in points:
             if not (0 <= x < width and 0 <= y < height):
                 raise OptionError(f"The point {x:g}, {y:g} lies outside the picture of {width} x {height}.")
+        if box is not None and (min(box[2], width) - max(box[0], 0) < 2 or min(box[3], height) - max(box[1], 0) < 2):
+            raise OptionError("The box holds nothing of the picture. Draw it around what should be selected.")
         if box is None and not any(keep for _, _, keep in points):
             raise OptionError("Click on what should be selected first.")
         job.report(0.1, "Selecting")

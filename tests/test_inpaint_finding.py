@@ -180,6 +180,20 @@ def test_more_clicks_mend_it(engine: Inpainting) -> None:
     assert not less[100:180, 240:280].any() and less[140, 180] == 255
 
 
+def test_a_box_selects_a_thing_of_several_colours(engine: Inpainting) -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:200, 0:240]
+    photo = (np.array([90, 110, 80]) + rng.normal(0, 14, (200, 240, 1)) + 0.1 * x[..., None]).clip(0, 255)
+    thing = np.hypot((x - 120) / 45, (y - 100) / 60) < 1
+    colours = np.array([[210, 40, 40], [240, 230, 220], [40, 60, 190]])[(y // 17) % 3]
+    photo = np.where(thing[..., None], colours + rng.normal(0, 6, (200, 240, 1)), photo).clip(0, 255).astype(np.uint8)
+    found = engine.select(photo, [], box=(62, 30, 178, 170))
+    assert overlap(found, thing) > 0.95
+    for box in ((50, 50, 50, 90), (90, 20, 60, 80), (300, 20, 340, 60)):
+        with pytest.raises(OptionError, match="holds nothing of the picture"):
+            engine.select(photo, [], box=box)
+
+
 def test_tolerance_and_a_box_say_how_far(engine: Inpainting) -> None:
     photo = data.coffee()
     near, far = (engine.select(photo, [(300, 100, True)], tolerance=t) for t in (0.0, 1.0))
