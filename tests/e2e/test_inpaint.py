@@ -347,7 +347,7 @@ def test_programs_can_fill_and_extend(studio: Studio, photo: Path, tmp_path: Pat
     sent = handle_file(str(photo))
     path, facts = client.predict(sent, mask=handle_file(str(mask)), format="webp", seed=1, api_name="/inpaint")
     assert Path(path).name == "cat_filled.webp"
-    assert (facts["model"], facts["width"], facts["height"], facts["filled"]) == ("inpaint", 180, 120, 3.7)
+    assert (facts["model"], facts["width"], facts["height"], facts["filled"]) == ("inpaint", 180, 120, 4.83)
     path, facts = client.predict(sent, left=20, bottom=10, api_name="/outpaint")
     assert (facts["width"], facts["height"]) == (200, 130) and Path(path).name == "cat_extended.png"
     for options, sentence in (
