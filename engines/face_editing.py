@@ -226,7 +226,7 @@ class FaceEditing(Newcomers, Engine):
         job, start = take(job), time.perf_counter()
         other = None
         if reference is not None:
-            other = pasting.aligned(reference, finding.chosen(reference, reference_face).face, paint.SIDE)
+            other = pasting.aligned(reference, verbs.reference(reference, reference_face).face, paint.SIDE)
         generator = verbs.painted_by(self._shop, model, generator, alone=other is None)
         strengths = {"lips": lips, "eyes": eyes, "skin": skin}
         if not generator and inverted is None:
@@ -281,9 +281,10 @@ class FaceEditing(Newcomers, Engine):
         inverted: the first face, where it is known already.
         """
         job, start = take(job), time.perf_counter()
+        other = verbs.reference(b, face_b)
         half = seconds / 2 if seconds is not None and inverted is None else seconds
         first = self._ready(a, face_a, inverted, steps, half, model, job.part(0.0, 0.4))
-        second = self._ready(b, face_b, None, steps, half, first.model, job.part(0.4, 0.8))
+        second = self._ready(b, other, None, steps, half, first.model, job.part(0.4, 0.8))
         parts = {"coarse": coarse, "middle": middle, "fine": fine}
         with self._shop.generator(first.model, job) as generator:
             done = verbs.blended(generator, a, first, second, parts, job=job.part(0.8, 1.0))

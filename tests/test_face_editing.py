@@ -536,6 +536,8 @@ def test_makeup_without_the_generator_is_local_and_quick(faces: FaceEditing, por
 
 def test_a_blend_sits_in_the_first_photo(faces: FaceEditing, portrait: Any) -> None:
     other = np.ascontiguousarray(portrait[:, ::-1])
+    with pytest.raises(ImageError, match="The other photo: No face was found"):
+        faces.mix_photos(portrait, np.full((200, 200, 3), 90, np.uint8), steps=300, model=TINY)
     done = faces.mix_photos(portrait, other, steps=3, model=TINY)
     assert done.pixels.shape == portrait.shape and not np.array_equal(done.pixels, portrait)
     none = faces.mix_photos(portrait, other, coarse=0, middle=0, fine=0, steps=3, model=TINY)

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from skimage import data
 
+from engines import Engines
 from engines.core import faces
 from engines.core.errors import MediaError, OptionError
 from engines.core.provenance import EDITED, Recipe
+from engines.face_editing import FaceEditing
 from engines.faces import ageing, films, makeup, pasting, steadying, talking, words
 from engines.faces.commands import parsed
 from engines.faces.inverting import importance
@@ -64,6 +66,22 @@ def test_a_description_sets_the_sliders_it_means(text: str, expected: dict[str, 
     assert {name: np.sign(value) for name, value in found.sliders.items()} == expected
     assert all(-1 <= value <= 1 for value in found.sliders.values())
     assert found.ignored == ()
+
+
+def test_directions_are_meant_as_the_shipped_sliders_are(tmp_path: Path) -> None:
+    """What a slider's ends are called and what a description sets belong together."""
+    faces = Engines("cpu", home=tmp_path)[FaceEditing]
+    ends = {slider.name: (slider.low_word, slider.high_word) for slider in faces.sliders()}
+    for text, name, word in (
+        ("looking up", "pitch", "up"),
+        ("looking down", "pitch", "down"),
+        ("turned left", "yaw", "left"),
+        ("turned right", "yaw", "right"),
+        ("a smiling man", "smile", "smiling"),
+        ("blond hair", "hair_blond", "blond"),
+    ):
+        value = faces.describe(text).sliders[name]
+        assert word in ends[name][value > 0], text
 
 
 def test_strength_ages_and_unknown_words() -> None:

@@ -9,22 +9,32 @@ import cv2
 import numpy as np
 
 from engines.core import faces
-from engines.core.errors import OptionError
+from engines.core.errors import ImageError, OptionError
+from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
 from engines.faces import ageing, drawing, guard, lines, makeup, mixing, pasting
+from engines.faces.finding import chosen
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
 from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
 from engines.faces.pasting import Change
 from engines.faces.people import sheet
-from engines.faces.values import Finished, Frame, Inverted, Latents, Sliders
+from engines.faces.values import Finished, FoundFace, Frame, Inverted, Latents, Sliders
 from engines.faces.workshop import Workshop
 
 _GREY = 0.8  # of the slider that the oldest have
 _STRIP_SIDE = 512  # longest side of one picture of a strip
 _STRAIGHT = 0.03  # Face.yaw below which a head looks into the camera
 _SCAN = 9  # slider values at which a turned head is looked at
+
+
+def reference(photo: Pixels, face: Face | FoundFace | int) -> FoundFace:
+    """The face of the other photo, looked for before anything is learnt. ImageError says which photo is meant."""
+    try:
+        return chosen(photo, face)
+    except ImageError as error:
+        raise ImageError(f"The other photo: {error}") from error
 
 
 def with_sliders(

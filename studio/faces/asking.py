@@ -92,11 +92,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Link:
-    """A face that others can open: `?tool=faces&recipe={"seed": 7, "truncation": 0.7, "sliders": {"smile": 0.5}}`."""
+    """A face that others can open: `?tool=faces&recipe={"seed": 7, "truncation": 0.7, "sliders": {"smile": 0.5}}`.
+
+    other, mix: the seed it is mixed with and how, as in a `Wish`.
+    """
 
     seed: int
     truncation: float
     sliders: dict[str, float]
+    other: int | None = None
+    mix: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
     def of(text: str, known: Sequence[Slider]) -> Link:
@@ -104,11 +109,13 @@ class Link:
         try:
             sent = json.loads(text)
             names = {slider.name for slider in known}
-            values = settings(sent.get("sliders") or {})
+            wish = Wish.of({"sliders": sent.get("sliders"), "other": sent.get("other"), "mix": sent.get("mix")})
             return Link(
                 seed=seed(sent["seed"]),
                 truncation=number(sent.get("truncation", 0.7), 0, 1.2, "Truncation"),
-                sliders={name: value for name, value in values.items() if name in names},
+                sliders={name: value for name, value in wish.sliders.items() if name in names},
+                other=wish.other,
+                mix=wish.mix,
             )
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise OptionError("This link to a face is damaged. Ask for it again, or start with a new face.") from error

@@ -153,7 +153,7 @@ class Desk:
         wish = Wish.of(asked)
         sitting = self.sittings.get(asked.get("key"))
         start = time.perf_counter()
-        frame = self.engine.render(self._who(sitting, wish), wish.sliders, urgent=True)
+        frame = self.engine.render(self.who(sitting, wish), wish.sliders, urgent=True)
         return {"frame": jpeg(frame), "ms": round(1000 * (time.perf_counter() - start), 1)}
 
     @answering
@@ -251,7 +251,7 @@ class Desk:
             "distance": round(made.distance, 3),
             "verdict": made.verdict,
             "kept": round(made.kept, 3),
-            "frame": jpeg(self.engine.render(self._who(sitting, wish), made.sliders)),
+            "frame": jpeg(self.engine.render(self.who(sitting, wish), made.sliders)),
             "line": facts_line(made.facts),
         }
 
@@ -297,7 +297,7 @@ class Desk:
                 self._made.popitem(last=False)
         return made
 
-    def _who(self, sitting: Sitting, wish: Wish) -> Latents:
+    def who(self, sitting: Sitting, wish: Wish) -> Latents:
         if wish.other is None:
             return sitting.who
         other = self.engine.latents(wish.other, truncation=sitting.truncation)
@@ -314,7 +314,7 @@ class Desk:
     def _new(self, sitting: Sitting, wish: Wish) -> Made:
         """A new face as it is made, or enlarged: half the upscaler's effect, all of it looks painted on faces."""
         job = Job()
-        frame = self.engine.render(self._who(sitting, wish), wish.sliders, urgent=False, job=job)
+        frame = self.engine.render(self.who(sitting, wish), wish.sliders, urgent=False, job=job)
         facts = dict(job.facts)
         pixels: Pixels = frame
         if wish.large:

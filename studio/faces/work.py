@@ -49,9 +49,7 @@ def bring(desk: Desk, path: Path, job: Job) -> Brought:
     if not found:
         raise ImageError(desk.engine.no_face())
     if not any(face.usable for face in found):
-        raise ImageError(
-            found[0].hints[0] if found[0].hints else "This face cannot be edited. Send a larger photo from the front."
-        )
+        raise ImageError("This face is too small or too unclear to be edited. Send a larger photo from the front.")
     return Brought(shot, tuple(found))
 
 
@@ -206,7 +204,7 @@ def film(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     photo = _photo(desk, sitting).pixels if sitting.shot else None
     desk.engine.animate(
         target,
-        sitting.who,
+        desk.who(sitting, wish),
         sound=sound,
         preset=preset,
         photo=photo,

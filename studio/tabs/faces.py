@@ -49,7 +49,7 @@ class Room:
         self, stop: Stop, asked: dict[str, Any], brought: Brought | None, sitting: Sitting | None
     ) -> Iterator[tuple[Any, ...]]:
         """A photo arrived, or one of its faces was chosen."""
-        before: tuple[Any, ...] = (brought, sitting, self.page(sitting))
+        before: tuple[Any, ...] = (brought, sitting, self.page(sitting, brought))
         try:
             number = asked.get("number")
             if number is None or brought is None:
@@ -86,9 +86,11 @@ class Room:
             yield before
             raise gr.Error(explain(error), print_exception=False) from error
 
-    def tool(self, stop: Stop, asked: dict[str, Any], sitting: Sitting | None) -> Iterator[Page]:
+    def tool(
+        self, stop: Stop, asked: dict[str, Any], brought: Brought | None, sitting: Sitting | None
+    ) -> Iterator[Page]:
         """Ages, makeup, a blend, a film: beside the portrait, which stays."""
-        found, before = self.awake(asked.get("key"), sitting), self.page(sitting)
+        found, before = self.awake(asked.get("key"), sitting), self.page(sitting, brought)
         try:
             product = yield from follow(
                 lambda job: work.tool(self.desk, found, asked, job),
@@ -103,10 +105,11 @@ class Room:
             yield before
             raise gr.Error(explain(error), print_exception=False) from error
 
-    def page(self, sitting: Sitting | None) -> Page:
-        """Nothing runs."""
+    def page(self, sitting: Sitting | None, brought: Brought | None = None) -> Page:
+        """Nothing runs. brought: the photo whose other faces can be chosen still."""
         subject = self.desk.subject(sitting) if sitting else None
-        return {**EMPTY, "turn": secrets.token_hex(4), "subject": subject}  # the page hears only what is new
+        choose = work.choices(brought) if brought and sitting and sitting.shot == brought.shot else None
+        return {**EMPTY, "turn": secrets.token_hex(4), "subject": subject, "choose": choose}  # the page hears new ones
 
     def awake(self, key: object, sitting: Sitting | None) -> Sitting:
         """The sitting under a key: the store's, or this session's own. Gone where neither has it."""
@@ -185,7 +188,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
     begun = page.bring(room.begin, None, [stop, asked], queue=False, **QUIET)
     begun.success(handler(room.bring), [stop, asked, brought, sitting], [brought, sitting, page], **WORK)
     begun = page.tool(room.begin, None, [stop, asked], queue=False, **QUIET)
-    begun.success(handler(room.tool), [stop, asked, sitting], page, **WORK)
+    begun.success(handler(room.tool), [stop, asked, brought, sitting], page, **WORK)
     page.wake(answer(room.wake), sitting, None, queue=False, **QUIET)
     page.cancel(answer(room.cancel), stop, None, queue=False, **QUIET)
     if Context.root_block is not None:  # no output: one that arrives before the part is drawn would replace its setup

@@ -363,7 +363,7 @@ function drawProduct(one) {
   shown.addEventListener(one.kind === "film" ? "loadedmetadata" : "load", () => product.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" }), { once: true });
 }
 
-const recipe = () => `${location.origin}${location.pathname}?tool=faces&recipe=${encodeURIComponent(JSON.stringify({ seed: subject.seed, truncation: subject.truncation, sliders: bank.values }))}`;
+const recipe = () => `${location.origin}${location.pathname}?tool=faces&recipe=${encodeURIComponent(JSON.stringify({ seed: subject.seed, truncation: subject.truncation, sliders: bank.values, ...(other === null ? {} : { other, mix }) }))}`;
 async function copyLink() {
   linked.value = recipe();
   linked.hidden = false;
@@ -495,5 +495,6 @@ async function follow(recipe) {
   ({ seed, truncation } = link);
   variety.value = truncation;
   await sitDown(seed, truncation, link.sliders);
+  if (link.other !== null) change(() => { other = link.other; mix = link.mix; });
   sheet();
 }

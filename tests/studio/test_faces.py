@@ -74,6 +74,8 @@ def test_a_wish_keeps_what_was_used_and_is_the_same_for_the_same_sliders() -> No
 def test_a_link_says_seed_and_sliders(desk: Desk) -> None:
     text = json.dumps({"seed": 7, "truncation": 0.5, "sliders": {"smile": 0.4, "wings": 1, "age": 0}})
     assert Link.of(text, desk.sliders()) == Link(7, 0.5, {"smile": 0.4})
+    mixed = json.dumps({"seed": 7, "other": 9, "mix": {"fine": 1.0}})
+    assert Link.of(mixed, desk.sliders()) == Link(7, 0.7, {}, 9, {"coarse": 0.5, "middle": 0.5, "fine": 1.0})
     for bad in ("", "[]", "{}", "null", '{"seed": "x"}', '{"seed": 1, "sliders": 3}', "[" * 5000):
         with pytest.raises(OptionError):
             Link.of(bad, desk.sliders())
