@@ -27,6 +27,7 @@ GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_
 HAIR, OVER = (DARK, FAIR, GREY), (SHUT, BEARD, GLASSES)
 _LOOK = 256  # side at which the eyes are looked for
 _GROWTH = 1.7  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
+_FULLEST = 0.85  # of what beards.py can draw: more of it reads as less
 _FULL = 3.0  # glasses are opaque from a third of the slider on; beyond it their frame grows stronger
 
 
@@ -104,7 +105,7 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
     if shut > 0:
         square = lids.shut(square, marks.eyes, marks.turn, shut)
     if bearded > 0:
-        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, bearded**_GROWTH, grey=grey)
+        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, _FULLEST * bearded**_GROWTH, grey=grey)
     if glasses > 0:
         colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * glasses)
         square = np.asarray(square + min(1.0, _FULL * glasses) * cover[..., None] * (colour - square), np.float32)
