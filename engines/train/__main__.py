@@ -111,9 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         machine = choose_machine(given["device"], given["precision"], seed=seed)
         torch.backends.cudnn.benchmark = True  # every step has the same shapes
         trainee = recipe.build(data, options, machine)
-        folder.open()
-        folder.write_options(options_record(given["recipe"], data, options, machine))
-        ended = train(trainee, folder, chosen(Schedule, given, {}), say=lambda line: print(line, flush=True))
+        record = options_record(given["recipe"], data, options, machine)
+        ended = train(
+            trainee,
+            folder,
+            chosen(Schedule, given, {}),
+            say=lambda line: print(line, flush=True),
+            begun=lambda: folder.write_options(record),
+        )
         print(f"ended: {ended}; the run is in {folder.path}", flush=True)
     except StudioError as error:
         print(error, file=sys.stderr)

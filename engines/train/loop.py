@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engines.core.card import ModelCard
 from engines.core.device import choose
+from engines.core.errors import StudioError
 from engines.train.finish import write_result
 from engines.train.runs import Parts, RunFolder, Snapshot
 
@@ -105,25 +106,40 @@ class Schedule:
     measure_minutes: float = 30.0
 
 
-def train(trainee: Trainee, folder: RunFolder, schedule: Schedule, *, say: Callable[[str], None] = print) -> str:
+def train(
+    trainee: Trainee,
+    folder: RunFolder,
+    schedule: Schedule,
+    *,
+    say: Callable[[str], None] = print,
+    begun: Callable[[], None] = lambda: None,
+) -> str:
     """Train until the budget is spent or someone asks to stop; ends with a snapshot, a sheet and a card.
 
-    Goes on from the newest good snapshot in the folder. Returns why it ended: time, images, stop or signal.
+    Goes on from the newest good snapshot in the folder. begun: called once that has worked. Returns why it ended: time,
+    images, stop or signal.  StudioError: a snapshot that does not fit, of which nothing is lost.
     """
     deadline = time.monotonic() + schedule.minutes * 60 if schedule.minutes else float("inf")
     folder.open()
     before = folder.newest_snapshot()
     if before is not None:
-        trainee.load_state(before.parts)
+        try:
+            trainee.load_state(before.parts)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise StudioError(
+                f"The snapshot in {folder.path} was made with other options. Leave them out, or name another folder."
+            ) from error
         say(f"going on from {before.images} images")
+    begun()
     folder.rewind_stats(trainee.images)
     with _signals() as signalled:
         run = _Run(trainee, folder, schedule, say, before.seconds if before else 0.0)
-        while True:
+        reason = "images" if schedule.max_images and trainee.images >= schedule.max_images else ""
+        while not reason:
             run.step()
-            if reason := _why_stop(trainee, folder, schedule, deadline, signalled):
-                break
-            run.look_around()
+            reason = _why_stop(trainee, folder, schedule, deadline, signalled)
+            if not reason:
+                run.look_around()
         run.finish(measure=reason not in ("signal",))
     return reason
 

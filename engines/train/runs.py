@@ -91,7 +91,9 @@ class RunFolder:
         """Write a snapshot, then remove all but the newest `keep`."""
         final = self.path / "snapshots" / f"{snapshot.images:09d}"
         if final.exists():
-            return final
+            if read_snapshot(final) is not None:
+                return final
+            shutil.rmtree(final)  # damaged: this one takes its place
         folder = final.with_suffix(".tmp")
         folder.mkdir()
         files: dict[str, dict[str, Any]] = {}

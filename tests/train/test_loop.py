@@ -74,6 +74,26 @@ def test_going_on_equals_no_interruption(tmp_path):
     assert torch.equal(second.total, whole.total) and not torch.equal(first.total, whole.total)
 
 
+def test_a_finished_run_is_not_gone_on_with(tmp_path):
+    for _ in range(2):
+        counter = Counter()
+        assert train(counter, RunFolder(tmp_path), Schedule(max_images=8), say=quiet) == "images"
+        assert counter.count == 4
+
+
+def test_a_state_that_does_not_fit_is_told_before_anything_is_written(tmp_path):
+    class Other(Counter):
+        def load_state(self, parts):
+            raise RuntimeError("size mismatch for G.weight")
+
+    folder, began = RunFolder(tmp_path), []
+    train(Counter(), folder, Schedule(max_images=8), say=quiet, begun=lambda: began.append(1))
+    with pytest.raises(StudioError, match="made with other options"):
+        train(Other(), folder, Schedule(max_images=20), say=quiet, begun=lambda: began.append(2))
+    assert began == [1], "what the run was begun with stays written"
+    assert train(Counter(), folder, Schedule(max_images=20), say=quiet) == "images"
+
+
 def test_the_budget_is_kept(tmp_path):
     start = time.monotonic()
     assert train(Counter(delay=0.01), RunFolder(tmp_path), Schedule(minutes=0.3 / 60), say=quiet) == "time"

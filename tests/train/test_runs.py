@@ -39,6 +39,9 @@ def test_a_damaged_snapshot_is_passed_over(folder):
     assert read_snapshot(newest) is None
     good = folder.newest_snapshot()
     assert good is not None and good.images == 10
+    folder.write_snapshot(snapshot(20))
+    mended = folder.newest_snapshot()
+    assert mended is not None and mended.images == 20, "the next one of that number takes its place"
 
 
 def test_a_run_with_nothing_whole_says_so(folder):
