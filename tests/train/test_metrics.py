@@ -1,13 +1,17 @@
 """Measures against scikit-image, SciPy and published test pairs."""
 
+import cv2
 import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from skimage import color
+from skimage import color, data
 from skimage import metrics as reference
 from torch import Tensor
 
+from engines import Engines
+from engines.core import faces
+from engines.face_editing import FaceEditing
 from engines.train import colours, metrics
 from tests.train.tiny import pictures
 
@@ -122,3 +126,16 @@ def test_the_backbones_know_a_set_from_another_and_a_picture_from_its_noise(pair
     assert (metrics.perceptual_distance(*pair) > 0.01).all()
     features = metrics.lite2_features(pair[0])
     assert features.shape == (2, 1280) and features.dtype == torch.float64 and (features >= 0).all()
+
+
+def test_identity_distance_knows_one_person_from_another():
+    """One is under 0.6 of the other by dlib's own rule, and somebody else is not."""
+    photo = np.ascontiguousarray(data.astronaut())
+    (face, *_) = faces.detect(photo)
+    square = np.ascontiguousarray(faces.align(photo, face, 256))
+    blurred = cv2.GaussianBlur(square, (0, 0), 1.5)
+    with torch.no_grad():
+        other = Engines("cpu")[FaceEditing].generate(seed=5)
+    images = torch.from_numpy(np.stack([square, blurred, other])).permute(0, 3, 1, 2)
+    same, soft, else_one = metrics.identity_distance(images, images[:1].repeat(3, 1, 1, 1)).tolist()
+    assert same == 0 and 0.02 < soft < 0.35 and else_one > 0.6
