@@ -612,6 +612,9 @@ def test_edit_face_and_mix_faces_from_the_command_line(command: Any, portrait: A
     assert code == 0 and read_recipe(tmp_path / "mix.png").tool == "mix-faces"
     code, facts, _ = command("transfer-makeup", str(photo), str(photo), str(tmp_path / "up.png"), "--generator", "0")
     assert code == 0 and facts["done"][0]["identity_distance"] < 0.1
+    words = ("--describe", "a smiling purple wizard", "--seconds", "0.4")
+    code, facts, _ = command("edit-face", str(photo), str(tmp_path / "said.png"), *words)
+    assert code == 0 and facts["done"][0]["note"] == "Not understood: purple, wizard."
     code, facts, _ = command("edit-face", str(photo), str(tmp_path / "x.png"), "--describe", "purple")
     assert code == 1 and "Nothing to do" in facts["failed"][0]["reason"] and not (tmp_path / "x.png").exists()
 

@@ -100,7 +100,7 @@ class _EditCommands:
         if not sliders:
             raise OptionError("Nothing to do: give a slider, like --set smile=0.6, or --describe.")
         if said and said.ignored:
-            job.note(ignored=" ".join(said.ignored))
+            job.note(ignored=" ".join(said.ignored), note=f"Not understood: {', '.join(said.ignored)}.")
         return self.engine.edit(pixels, sliders, job=job, **rest)
 
     def age(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
