@@ -371,7 +371,7 @@ def test_a_head_that_moves_leaves_no_outline_behind_and_no_halo() -> None:
 
     photo = (person(60, 0.7) * 255).astype(np.uint8)
     head = (person(60, 1.0)[..., 0] < 0.5).astype(np.float32)
-    outline = Outline(head, head)
+    outline = Outline(head)
     made = pasting.composed(photo, Change(person(60, 0.7), person(70, 0.85)), outline=outline)[0][..., 0]
     left = made[40:88, 12:18]  # the old head was here, the new one begins at 22
     assert np.abs(left - 0.7).max() < 0.05, "an outline of the old head remained"

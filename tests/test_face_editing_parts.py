@@ -268,7 +268,7 @@ def test_what_is_next_to_a_turned_head_goes_along_and_keeps_its_grain() -> None:
     own = np.where(head[..., None] > 0, np.float32([0.1, 0.0, 0.0]), wall)
     flow = np.zeros((side, side, 2), np.float32)
     flow[..., 0] = step  # the head moves to the left
-    beside, other = pasting._beside(own, pasting.Outline(head, head), flow)
+    beside, other = pasting._beside(own, pasting.Outline(head), flow)
     row = side // 2
     uncovered = beside[row - 8 : row + 8, 212:218, 0]  # the head went to 220
     assert uncovered.min() > 0.35 and uncovered.std() > 0.05, "the wall, and no smear of it"
@@ -277,7 +277,7 @@ def test_what_is_next_to_a_turned_head_goes_along_and_keeps_its_grain() -> None:
     assert beside[245:, :, 0].min() > 0.2, "below the collar nothing moves"
     beyond = flow.copy()
     beyond[:, 128:] = -step  # the right half moves outwards, and takes nothing of the head with it
-    assert pasting._beside(own, pasting.Outline(head, head), beyond)[0][row, 236:, 0].min() > 0.35
+    assert pasting._beside(own, pasting.Outline(head), beyond)[0][row, 236:, 0].min() > 0.35
 
 
 def test_a_flow_goes_on_around_the_head_and_fades() -> None:
@@ -300,7 +300,7 @@ def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground(
     change = pasting.Change(
         *(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56))
     )
-    made, _ = pasting.composed(square, change, outline=pasting.Outline(round_head(128), round_head(128)))
+    made, _ = pasting.composed(square, change, outline=pasting.Outline(round_head(128)))
     assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
 
 

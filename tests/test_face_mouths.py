@@ -75,7 +75,7 @@ def test_behind_the_chin_nothing_changes() -> None:
     head = np.zeros((96, 96), np.float32)
     head[:, :48] = 1
     opening = mouths.opened(face(LIPS), face(LIPS, teeth=True))
-    made, _ = mouths.composed(photo, opening, None, outline=Outline(head, head))
+    made, _ = mouths.composed(photo, opening, None, outline=Outline(head))
     assert np.allclose(made[:, 72:] * 255, photo[:, 72:], atol=0.01)
     assert np.abs(made[90:94, 52:60] * 255 - photo[90:94, 52:60]).mean() > 20
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Outline:
-    """Where an aligned square shows the head with its neck, and its hair alone, float32 (n, n), 0 or 1."""
+    """Where an aligned square shows the head with its neck and hair, float32 (n, n), 0 or 1."""
 
     head: NDArray[np.float32]
-    hair: NDArray[np.float32]

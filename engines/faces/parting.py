@@ -39,9 +39,8 @@ class Parts:
 
     @property
     def outline(self) -> Outline:
-        """Hair, face and neck, and hair alone."""
-        hair = self.hair
-        return Outline(np.asarray(hair + self.skin > 0.5, np.float32), np.asarray(hair > 0.5, np.float32))
+        """Hair, face and neck."""
+        return Outline(np.asarray(self.hair + self.skin > 0.5, np.float32))
 
 
 def parts_of(shop: Workshop, square: Photo, job: Job) -> Parts:
