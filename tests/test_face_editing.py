@@ -313,7 +313,7 @@ def test_what_is_where_in_a_portrait_is_known(faces: FaceEditing, portrait: Any,
     square = pasting.aligned(portrait, inverted.face, 256)
     parts = parts_of(faces._shop, square, Job())
     assert parts.planes.shape == (192, 192, 4) and np.allclose(parts.planes.sum(2), 1, atol=1e-4)
-    hair, head = parts.outline.hair, parts.outline.head
+    hair, head = parts.hair > 0.5, parts.outline.head
     assert hair[15:45, 70:120].mean() > 0.95 and hair[75:150, 75:120].max() == 0, "above the forehead, not in the face"
     assert head[75:150, 75:120].min() == 1 and head[:120, 188:].max() == 0, "the wall is no part of her"
     assert np.array_equal(np.maximum(head, hair), head)
