@@ -11,6 +11,7 @@ from engines.train.discriminators import ProjectedDiscriminator
 from engines.train.ema import averaged_copy
 from engines.train.optim import adam, load_optimizer_state, optimizer_state
 from engines.train.runs import Parts
+from engines.train.spectral import folded
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -78,8 +79,8 @@ class Opposed(Generic[N]):
         self.rng.set_state(parts["counters"]["rng"])
 
     def result(self) -> dict[str, Tensor]:
-        """The averaged network in float16."""
-        return {name: value.half() for name, value in self.ema.state_dict().items()}
+        """The averaged network in float16, spectral norms folded into its weights."""
+        return {name: value.half() for name, value in folded(self.ema.state_dict()).items()}
 
     def oppose(self, net: N, D: ProjectedDiscriminator, device: torch.device) -> None:
         """Take the two networks: on the device, in the fast memory order, the first with an average."""

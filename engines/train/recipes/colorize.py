@@ -28,6 +28,7 @@ from engines.train.ema import ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import colour_difference, colourfulness, frechet_distance, lite2_features
 from engines.train.old_photos import Faults
+from engines.train.spectral import normalise
 
 HELP = "colour for greyscale photographs, alone or after hints"
 DATA = (
@@ -39,12 +40,12 @@ DATA = (
     "textures_256.zip",
 )
 SHARES = {
-    "photos_288": 0.42,
-    "scenes_100": 0.20,
-    "clothing_256": 0.13,
-    "faces_synthetic_256": 0.08,
-    "faces_celeba_128": 0.11,
-    "textures_256": 0.06,
+    "photos_288": 0.54,
+    "scenes_100": 0.16,
+    "clothing_256": 0.12,
+    "faces_synthetic_256": 0.05,
+    "faces_celeba_128": 0.06,
+    "textures_256": 0.07,
 }
 PACKED = {"scenes_100": 112, "faces_celeba_128": 128, "faces_synthetic_256": 144}  # side at which a set is kept …
 PACKED_OTHERS = 192  # … and all others
@@ -119,6 +120,7 @@ class Colorize(Opposed[ColourUNet]):
         for part in (net.encoder._conv_stem, *net.encoder._blocks[: options.frozen]):
             part.requires_grad_(False)
         quicken(net.encoder)
+        normalise(getattr(net, name) for name in ("bottom", "level16", "level8", "level4", "level2"))
         D = ProjectedDiscriminator(quicken(load_backbone("lite0")), size=options.side)
         self.oppose(net, D, machine.device)
         self.learn(self.net.encoder, encoder_lr=options.encoder_lr, decoder_lr=options.decoder_lr, d_lr=options.d_lr)

@@ -48,6 +48,9 @@ SHARES = {
 }
 PACKED = {"scenes_100": 112, "faces_celeba_128": 128, "faces_synthetic_256": 160}  # side at which a set is kept …
 PACKED_OTHERS = 224  # … and all others
+LARGE = 192  # squares of this side or more are cut from pictures kept as large as they come, …
+OWN = {"scenes_100": 100, "faces_celeba_128": 128, "photos_288": 288}  # … sets of smaller ones left out, …
+OWN_OTHERS = 256  # … and this is the size of all others
 SIZES = ((0.1, 0.2), (0.2, 0.4), (0.4, 0.6))  # of the holes that are measured
 
 
@@ -88,7 +91,11 @@ class Options:
 
 def build(data: Sequence[Path], options: Options, machine: Machine) -> "Inpaint":
     """Read the archives, hold some of each back, make the networks."""
-    training, held_out = load_sets(data, sides=PACKED, side=PACKED_OTHERS, hold_out=options.hold_out)
+    if options.side < LARGE:
+        training, held_out = load_sets(data, sides=PACKED, side=PACKED_OTHERS, hold_out=options.hold_out)
+    else:
+        data = [path for path in data if OWN.get(Path(path).stem, OWN_OTHERS) >= options.side]
+        training, held_out = load_sets(data, sides=OWN, side=OWN_OTHERS, hold_out=options.hold_out)
     torch.manual_seed(machine.seed)
     net = InpaintUNet(widths=options.widths, middle=options.middle, blocks=options.blocks)
     # of the hole its first layer knows nothing at first
