@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from engines.colour.cleanup import mended
 from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint, split_hints
 from engines.colour.passes import Run, Suggestion, halved, other, repainted, seen
 from engines.colour.scan import Kind, colourfulness, examine
+from engines.colour.scratches import filler
 from engines.core.card import ModelCard
 from engines.core.engine import Command, Engine, Example
 from engines.core.errors import CardError, OptionError
@@ -51,6 +53,7 @@ class Colorization(Engine):
         strength: float = 1.0,
         saturation: float = 1.0,
         warmth: float = 0.0,
+        balance: float = 0.0,
         repair: float = 0.0,
         clean: bool = False,
         hints: Sequence[Hint] = (),
@@ -67,6 +70,7 @@ class Colorization(Engine):
         Tinted pictures and pictures in colour lose their own colours first; job.facts["note"] says so, and also when
         hardly any colour was found.
         strength: 0 (as it came) to 1.  saturation: 0 to 2.  warmth: -1 (cool) to 1 (warm).
+        balance: 0 to 1, white balance: how much of the colouring's own cast is taken out.
         repair: 0 to 1, how far faded blacks and whites are stretched.  clean: see `clean`.
         hints: colours for places, in pixels of the picture.  palette: up to 7 colours to use.
         reference: a picture in colour to take colours from, from where it shows similar things.
@@ -76,11 +80,11 @@ class Colorization(Engine):
         CardError: unknown model.  OptionError: a value out of range.
         """
         job, start = take(job), time.perf_counter()
-        look = _look(strength, saturation, warmth, repair)
+        look = _look(strength, saturation, warmth, balance, repair)
         self._card(model)
         _check_image(image)
         if clean:
-            image = self.clean(image, job=job.part(0, 0.2))
+            image = self.clean(image, job=job.part(0, 0.5))
         found = self.suggest(
             image,
             model=model,
@@ -89,9 +93,9 @@ class Colorization(Engine):
             reference=reference,
             variant=variant,
             seed=seed,
-            job=job.part(0.2 if clean else 0, 0.6),
+            job=job.part(0.5 if clean else 0, 0.7),
         )
-        result = self.blend(image, found, look=look, job=job.part(0.6, 1.0))
+        result = self.blend(image, found, look=look, job=job.part(0.7, 1.0))
         job.note(seconds=round(time.perf_counter() - start, 3))
         return result
 
@@ -174,7 +178,7 @@ class Colorization(Engine):
         """Lay a suggestion on its picture, or on a smaller copy of it. No network runs: sliders may call it freely."""
         job = take(job)
         _check_image(image)
-        look = _look(look.strength, look.saturation, look.warmth, look.repair)
+        look = _look(*dataclasses.astuple(look))
         result = lay_on(
             image,
             suggestion.ab,
@@ -191,15 +195,15 @@ class Colorization(Engine):
         job.note(colourfulness=round(amount, 1), note=" ".join(filter(None, said)))
         return result
 
-    def clean(self, image: Pixels, *, job: Job | None = None) -> Pixels:
+    def clean(self, image: Pixels, *, quick: bool = False, job: Job | None = None) -> Pixels:
         """Take dust and thin, straight scratches out of a scan; every other pixel stays as it is.
 
-        They are told by their shape alone, so wires against the sky and lights in eyes may go too.
-        job.facts gain cleaned, the part of the picture that was filled in, in percent.
+        They are told by their shape alone, so wires against the sky and lights in eyes may go too. The inpainting
+        network fills scratches where it is at hand, unless it has to be quick. job.facts gain cleaned, in percent.
         """
         job = take(job)
         _check_image(image)
-        result, mask = mended(image, lambda fraction: job.report(fraction, "Cleaning up"))
+        result, mask = mended(image, fill=None if quick else filler(self.catalogue, self.residency), job=job)
         job.note(cleaned=round(100 * float((mask > 0).mean()), 2))
         return result
 
@@ -215,9 +219,9 @@ class Colorization(Engine):
     ) -> Picture:
         """`colorize` from file to file, with all metadata, the mark and the recipe.
 
-        options: as the recipe records them: strength, saturation, warmth, repair, clean, variant, seed; hints as
-        text ("x,y,#rrggbb x,y,#rrggbb"), palette as text ("#rrggbb #rrggbb"), reference as a path. name: what to call
-        it.
+        options: as the recipe records them: strength, saturation, warmth, balance, repair, clean, variant, seed; hints
+        as text ("x,y,#rrggbb x,y,#rrggbb"), palette as text ("#rrggbb #rrggbb"), reference as a path. name: what to
+        call it.
         """
         self._card(model)  # an unknown model is told before any work
         recorded = dict(options)
@@ -263,18 +267,19 @@ class Colorization(Engine):
         return self.colorize(pixels, hints=hints, palette=palette, reference=reference, job=job, **rest)
 
 
-def _look(strength: float, saturation: float, warmth: float, repair: float) -> Look:
-    """The four amounts, checked."""
+def _look(strength: float, saturation: float, warmth: float, balance: float, repair: float) -> Look:
+    """The five amounts, checked."""
     bounds: tuple[tuple[str, float, float, float], ...] = (
         ("Strength", strength, 0, 1),
         ("Saturation", saturation, 0, 2),
         ("Warmth", warmth, -1, 1),
+        ("Balance", balance, 0, 1),
         ("Repair", repair, 0, 1),
     )
     for name, value, low, high in bounds:
         if isinstance(value, bool) or not (isinstance(value, int | float) and low <= value <= high):
             raise OptionError(f"{name} goes from {low:g} to {high:g}; {value} is outside. Choose a value between.")
-    return Look(float(strength), float(saturation), float(warmth), float(repair))
+    return Look(float(strength), float(saturation), float(warmth), float(balance), float(repair))
 
 
 def _whole(name: str, value: int, most: int) -> int:
@@ -296,6 +301,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--strength", type=float, default=1.0, help="0 = as it came, 1 = all colour (default)")
     add("--saturation", type=float, default=1.0, help="0 to 2 (default 1)")
     add("--warmth", type=float, default=0.0, help="-1 = cool, 1 = warm (default 0)")
+    add("--balance", type=float, default=0.0, help="0 to 1, take the colouring's cast out (default 0)")
     add("--repair", type=float, default=0.0, help="0 to 1, stretch faded blacks and whites (default 0)")
     add("--clean", action="store_true", help="take out dust and thin straight scratches first")
     add(
@@ -308,9 +314,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _options(args: argparse.Namespace) -> dict[str, Fact]:
-    options: dict[str, Fact] = {
-        name: getattr(args, name) for name in ("model", "strength", "saturation", "warmth", "repair", "variant", "seed")
-    }
+    plain = ("model", "strength", "saturation", "warmth", "balance", "repair", "variant", "seed")
+    options: dict[str, Fact] = {name: getattr(args, name) for name in plain}
     if args.clean:
         options["clean"] = True
     if args.hint:

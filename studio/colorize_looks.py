@@ -79,8 +79,8 @@ class Looks:
         """The picture meant, and how; only pictures of this studio's sessions are looked at."""
         path = uploaded(str(asked.get("path") or ""))
         height, width = self._size(path)
-        panel = (*list(asked.get("panel") or [])[:6], "PNG")
-        if len(panel) != 7:
+        panel = (*list(asked.get("panel") or [])[:7], "PNG")
+        if len(panel) != 8:
             raise OptionError("These settings cannot be read. Load the page again.")
         reference, model = str(asked.get("reference") or ""), str(asked.get("model") or MODEL)
         return path, panel_options(panel, asked.get("edit") or {}, reference, (width, height), model=model)
@@ -130,7 +130,7 @@ class Looks:
 
         def make() -> NDArray[np.uint8]:
             if clean and side == CALM:
-                return np.asarray(self._engines[Colorization].clean(self._small(path, CALM)), np.uint8)
+                return np.asarray(self._engines[Colorization].clean(self._small(path, CALM), quick=True), np.uint8)
             pixels = self._small(path, CALM, clean=True) if clean else eight_bit(read_image(path, srgb=True).pixels)
             scale = side / max(pixels.shape[:2])
             if scale >= 1:

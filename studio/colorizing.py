@@ -33,6 +33,7 @@ class Options:
     strength: float = 1.0
     saturation: float = 1.0
     warmth: float = 0.0
+    balance: float = 0.0
     repair: float = 0.0
     clean: bool = False
     hints: str = ""
@@ -50,7 +51,7 @@ class Options:
     @property
     def look(self) -> Look:
         """The part that needs no network."""
-        return Look(self.strength, self.saturation, self.warmth, self.repair)
+        return Look(self.strength, self.saturation, self.warmth, self.balance, self.repair)
 
     def recorded(self) -> dict[str, Fact]:
         """What the recipe keeps: only what was used."""
@@ -73,10 +74,10 @@ def panel_options(
 ) -> Options:
     """The panel's values and one picture's own edits as options, checked: a client may send anything.
 
-    panel: strength, saturation, warmth, repair, palette, clean, format. edit: hints (x, y in [0, 1], colour, and path,
-    further [x, y] of a stroke), variant, seed. size: (width, height) of the picture.
+    panel: strength, saturation, warmth, balance, repair, palette, clean, format. edit: hints (x, y in [0, 1], colour,
+    and path, further [x, y] of a stroke), variant, seed. size: (width, height) of the picture.
     """
-    strength, saturation, warmth, repair, palette, clean, kind = panel
+    strength, saturation, warmth, balance, repair, palette, clean, kind = panel
     try:
         hints = []
         for hint in list(edit.get("hints") or [])[:200]:
@@ -91,6 +92,7 @@ def panel_options(
             strength=float(strength),
             saturation=float(saturation),
             warmth=float(warmth),
+            balance=float(balance),
             repair=float(repair),
             clean=bool(clean),
             hints=" ".join(hints),
@@ -127,6 +129,7 @@ def api(engines: Engines) -> Callable[..., Iterator[Any]]:
         clean: bool = False,
         model: str = MODEL,
         format: Literal["png", "jpeg", "webp"] = "png",
+        balance: float = 0.0,
     ) -> Iterator[tuple[FileData | None, dict[str, Any]]]:
         """Give a greyscale or sepia photo believable colour with a network that runs on this machine.
 
@@ -147,6 +150,7 @@ def api(engines: Engines) -> Callable[..., Iterator[Any]]:
             clean: Take out dust and thin straight scratches first; may take a wire or a light in an eye for one.
             model: Which network: colorize, or one that is downloaded once, such as ddcolor.
             format: png is lossless; jpeg is small; webp is lossless and small.
+            balance: 0 to 1, white balance: how much of the colouring's cast is taken out.
         """
         path = uploaded(_path(photo))
         suffix = {name.lower(): ending for name, ending in FORMATS.items()}.get(format)
@@ -157,6 +161,7 @@ def api(engines: Engines) -> Callable[..., Iterator[Any]]:
             strength=float(strength),
             saturation=float(saturation),
             warmth=float(warmth),
+            balance=float(balance),
             repair=float(repair),
             clean=bool(clean),
             hints=" ".join(split_hints(str(hints or ""))),

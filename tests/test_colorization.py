@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,26 @@ def test_strength_and_saturation_only_blend(
     assert np.abs(ab(half) - ab(full) / 2).mean() < 0.4
     warm = colour.blend(grey, found, look=Look(warmth=1.0))
     assert (ab(warm) - ab(full)).mean((0, 1))[1] > 4
+
+
+def test_white_balance_takes_a_cast_out_and_leaves_light_as_it_is(
+    colour: Colorization, grey: NDArray[np.uint8]
+) -> None:
+    cast = np.array([3.0, -12.0], np.float32)  # bluish light on a grey world
+    found = colour.suggest(grey)
+    root = (cv2.resize(light(grey), found.ab.shape[1::-1], interpolation=cv2.INTER_AREA) + 16) / 116
+    blue = dataclasses.replace(found, ab=np.asarray(cast * root[..., None], np.float32))
+    left, half, gone = (colour.blend(grey, blue, look=Look(balance=b)) for b in (0.0, 0.5, 1.0))
+    chroma = [np.hypot(*ab(image).mean((0, 1))) for image in (left, half, gone)]
+    assert chroma[0] > 5 and chroma[1] == pytest.approx(chroma[0] / 2, rel=0.3) and chroma[2] < 0.3 * chroma[0]
+    assert np.abs(light(gone) - light(left)).max() < 0.6
+
+
+def test_a_picture_of_one_strong_colour_keeps_most_of_it(colour: Colorization, grey: NDArray[np.uint8]) -> None:
+    found = colour.suggest(grey)
+    lawn = dataclasses.replace(found, ab=np.broadcast_to(np.float32([-40, 45]), found.ab.shape).copy())
+    green = colour.blend(grey, lawn, look=Look(balance=1.0))
+    assert np.hypot(*ab(green).mean((0, 1))) > 0.5 * np.hypot(*ab(colour.blend(grey, lawn, look=Look())).mean((0, 1)))
 
 
 def test_fading_repair_stretches_and_nothing_else_does(colour: Colorization, grey: NDArray[np.uint8]) -> None:
@@ -215,6 +237,7 @@ def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.
         ({"strength": 1.5}, "Strength goes from 0 to 1"),
         ({"saturation": -1}, "Saturation goes from 0 to 2"),
         ({"warmth": 2}, "Warmth goes from -1 to 1"),
+        ({"balance": -0.1}, "Balance goes from 0 to 1"),
         ({"repair": "much"}, "Repair goes from 0 to 1"),
         ({"variant": 9}, "Variant goes from 0 to 6"),
         ({"seed": -1}, "Seed goes from 0 to 2147483647; -1 is outside"),

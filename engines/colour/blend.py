@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engines.colour import light
+from engines.colour.balance import cast
 from engines.colour.light import Floats
 from engines.colour.scan import reduced
 from engines.core.image import Pixels
@@ -27,11 +28,15 @@ _BAND = 1 << 16  # pixels worked on at once: what is made of them stays in the p
 
 @dataclass(frozen=True)
 class Look:
-    """How colours are laid on. strength: 0 (as it came) to 1. saturation: 0 to 2. warmth: -1 to 1. repair: 0 to 1."""
+    """How colours are laid on. strength: 0 (as it came) to 1. saturation: 0 to 2. warmth: -1 to 1.
+
+    balance: 0 to 1, how much of the colouring's cast is taken out. repair: 0 to 1.
+    """
 
     strength: float = 1.0
     saturation: float = 1.0
     warmth: float = 0.0
+    balance: float = 0.0
     repair: float = 0.0
 
 
@@ -50,6 +55,7 @@ def lay_on(
     height, width = image.shape[:2]
     small = luminance(reduced(image, *ab.shape[:2]))
     levels = _levels(small)
+    shift = look.balance * cast(small[0, 0].numpy(), look.saturation * ab) if look.balance else np.zeros(2, np.float32)
     maps = _follow(small, torch.from_numpy(np.ascontiguousarray(ab)).permute(2, 0, 1)[None])[0].numpy()
     out = np.empty_like(image)
     out[..., 3:] = image[..., 3:]
@@ -58,7 +64,7 @@ def lay_on(
         progress(first / height)
         band = image[first : first + rows, :, :3]
         here = _rows(maps, first, len(band), height, width)
-        out[first : first + rows, :, :3] = _coloured(band, here, look, levels, tinted=tinted)
+        out[first : first + rows, :, :3] = _coloured(band, here, look, levels, shift, tinted=tinted)
     progress(1.0)
     return out
 
@@ -71,12 +77,16 @@ def without_warmth(image: Pixels, ab: NDArray[np.float32], look: Look, *, tinted
     return lay_on(small, ab, replace(look, warmth=0.0), tinted=tinted, progress=lambda _: None)
 
 
-def _coloured(band: Pixels, maps: Floats, look: Look, levels: tuple[float, float], *, tinted: bool) -> Pixels:
-    """One band (h, W, 3) and its interpolated maps (8, h, W) -> its new pixels, inside sRGB."""
+def _coloured(
+    band: Pixels, maps: Floats, look: Look, levels: tuple[float, float], shift: Floats, *, tinted: bool
+) -> Pixels:
+    """One band (h, W, 3), its interpolated maps (8, h, W), white's cast -> its new pixels, inside sRGB."""
     linear = light.linear(band)
     y = light.brightness(linear)
     root = light.root(y)  # CIELAB's f(Y), (L + 16) / 116
     ab = _wanted(maps, 116 * root - 16, look)
+    if look.balance:
+        ab -= look.strength * shift[:, None, None] * root
     if tinted and look.strength < 1:
         ab += (1 - look.strength) * light.own_colour(linear, root)
     if look.repair:

@@ -1,4 +1,6 @@
-"""Dust and scratches of an old scan: found by their shape, filled in from what lies around them. No network.
+"""Dust and scratches of an old scan: found by their shape, without a network, and filled in.
+
+Specks are filled from their edge; scratches too, or by whoever is given for that (`scratches.py`).
 
 Found is what is much lighter or darker than the median around it and is either a speck in calm surroundings or a long,
 thin, straight line. A wire against the sky or a catchlight in an eye has that shape too: hence off by default.
@@ -13,7 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.colour.scratches import Fill
 from engines.core.image import Pixels
+from engines.core.job import Job
 
 CALM = 16.0  # steps of 255 by which a fault differs from what is around it, at least …
 TIMES = 5.0  # … and, for a speck, so many times as much as the place does anyway
@@ -30,16 +34,30 @@ _BAND = 256  # rows filled in at once
 Mask = NDArray[np.uint8]
 
 
-def mended(image: Pixels, progress: Callable[[float], None]) -> tuple[Pixels, Mask]:
+def mended(image: Pixels, *, fill: Fill | None = None, job: Job) -> tuple[Pixels, Mask]:
     """A picture (H, W, 3 or 4), uint8 or uint16 -> it without dust and scratches, and where it was changed.
 
-    The mask is uint8 (H, W), 255 where changed; every other pixel, and the alpha, is as it was.
+    The mask is uint8 (H, W), 255 where changed; every other pixel, and the alpha, is as it was. fill: fills scratches.
     """
-    mask = faults(image, progress=lambda fraction: progress(0.3 * fraction))
+    share = 1.0 if fill is None else 0.2  # of the time that is not the filler's
+    looking = job.part(0, 0.3 * share)
+    specks, scratches = told_apart(image, progress=lambda done: looking.report(done, "Looking for dust and scratches"))
+    mask = specks | scratches
+    out = _from_edges(image, mask, job.part(0.3 * share, share))
+    if fill is not None and scratches.any():
+        here = scratches > 0
+        colours: Any = np.ascontiguousarray(out[..., :3])
+        out[..., :3][here] = fill(colours, scratches, job.part(share, 1.0))[here]
+    job.report(1.0)
+    return out, mask
+
+
+def _from_edges(image: Pixels, mask: Mask, job: Job) -> Pixels:
+    """A picture with the mask filled in from its edge, a band at a time."""
     out = image.copy()
     height = image.shape[0]
     for first in range(0, height, _BAND):
-        progress(0.3 + 0.7 * first / height)
+        job.report(first / height, "Cleaning up")
         columns = np.flatnonzero(mask[first : first + _BAND].any(0))
         if not len(columns):
             continue
@@ -48,12 +66,17 @@ def mended(image: Pixels, progress: Callable[[float], None]) -> tuple[Pixels, Ma
         filled = _filled(image[rows, across, :3], mask[rows, across])[first - rows.start :]
         here = mask[first : first + _BAND, across] > 0
         out[first : first + _BAND, across, :3][here] = filled[: len(here)][here]
-    progress(1.0)
-    return out, mask
+    return out
 
 
 def faults(image: Pixels, *, progress: Callable[[float], None] = lambda _: None) -> Mask:
     """Where dust and scratches are, grown by a pixel: uint8 (H, W), 255 there."""
+    specks, scratches = told_apart(image, progress=progress)
+    return specks | scratches
+
+
+def told_apart(image: Pixels, *, progress: Callable[[float], None] = lambda _: None) -> tuple[Mask, Mask]:
+    """Where specks and where scratches are, as in `faults`."""
     height, width = image.shape[:2]
     scale = min(1.0, LOOK / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -62,23 +85,28 @@ def faults(image: Pixels, *, progress: Callable[[float], None] = lambda _: None)
         small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     colour: Mask = (small >> 8 if image.dtype == np.uint16 else small).astype(np.uint8)
     grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), np.uint8)
-    found = np.zeros(grey.shape, np.uint8)
+    dust, lines = np.zeros_like(grey), np.zeros_like(grey)
     window = 2 * max(3, int(min(grey.shape) / 140 + 0.5)) + 1  # about twice as wide as the faults
     if min(grey.shape) < 4 * window:
-        return np.zeros((height, width), np.uint8)
+        return np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     around = np.asarray(cv2.medianBlur(grey, window), np.uint8)
     for number, sign in enumerate((1, -1)):  # lighter faults, then darker ones
         tones, calm = (grey, around) if sign > 0 else (255 - grey, 255 - around)
         for trial, strength in enumerate((1.0, 1.6, 2.5)):
             progress(0.1 + 0.45 * number + 0.15 * trial)
-            part = _specks(tones, calm, strength, window) | _scratches(tones, strength, window)
-            if float((part > 0).mean()) <= MOST:
-                found |= part
+            specks, scratches = _specks(tones, calm, strength, window), _scratches(tones, strength, window)
+            if float((specks | scratches > 0).mean()) <= MOST:
+                dust |= specks
+                lines |= scratches
                 break
-    found = np.asarray(cv2.dilate(found, np.ones((3, 3), np.uint8)), np.uint8)
-    if scale < 1:
-        found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    return found
+
+    def whole(found: Mask) -> Mask:
+        found = np.asarray(cv2.dilate(found, np.ones((3, 3), np.uint8)), np.uint8)
+        if scale == 1:
+            return found
+        return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+    return whole(dust), whole(lines)
 
 
 def _specks(tones: Mask, around: Mask, strength: float, window: int) -> Mask:

@@ -127,7 +127,7 @@ class Room:
 
 def made_with(shots: list[Shot], options: dict[str, Options], panel: tuple[Any, ...]) -> dict[str, Any]:
     """The mark of a run's last value: which results these options made, and the panel as the desk reads it."""
-    *amounts, palette, clean = panel[:6]
+    *amounts, palette, clean = panel[:7]
     done = [shot.id for shot in shots if shot.id in options and shot.made_by(options[shot.id].key)]
     return {"panel": [*map(float, amounts), str(palette or ""), bool(clean)], "done": done}
 
@@ -171,6 +171,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
             strength = widgets.slider("colorize-strength", "Strength", 1.0, "0 leaves the picture as it came")
             saturation = amount("saturation", "Saturation", 0, 2, 1.0, "how strong the colours are")
             warmth = amount("warmth", "Warmth", -1, 1, 0.0, "below 0 is cooler")
+            balance = amount("balance", "White balance", 0, 1, 0.0, "takes out a cast that all colours have")
             repair = amount("repair", "Fading repair", 0, 1, 0.0, "stretches faded blacks and whites")
             clean = gr.Checkbox(
                 False,
@@ -203,7 +204,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
     for event in (reference.upload, reference.clear):
         event(answer(room.reference), [reference, desk], desk, queue=False, **QUIET)
     model.input(answer(room.model), [model, desk], desk, queue=False, **QUIET)
-    panel = [shots, desk, strength, saturation, warmth, repair, palette, clean, kind]
+    panel = [shots, desk, strength, saturation, warmth, balance, repair, palette, clean, kind]
     begun = run.click(answer(room.begin), None, [stop, run, cancel], queue=False, **QUIET)
     begun.success(handler(room.run), [stop, *panel], page, **WORK)
     cancel.click(answer(room.cancel), stop, None, queue=False, **QUIET)

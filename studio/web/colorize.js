@@ -4,7 +4,7 @@
 // also ran {panel, done}: edits, reference and model are then those the pictures in done were made with.
 const { el, icon, url } = window.Studio;
 const viewer = makeViewer();
-const LIVE = ["strength", "saturation", "warmth", "repair"];
+const LIVE = ["strength", "saturation", "warmth", "balance", "repair"];
 const pins = el("div.pins");
 const SVG = "http://www.w3.org/2000/svg";
 const ink = document.createElementNS(SVG, "svg");

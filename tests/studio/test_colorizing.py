@@ -18,7 +18,7 @@ from studio.jobs import Stop
 from studio.pictures import read_shot
 from studio.tabs.colorize import EMPTY, Room
 
-PANEL = (1.0, 1.2, 0.0, 0.0, "#aa8866,#123", False, "PNG")
+PANEL = (1.0, 1.2, 0.0, 0.5, 0.0, "#aa8866,#123", False, "PNG")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(path: Path, **more: object) -> dict[str, object]:
-    return {"path": str(path), "panel": list(PANEL[:6]), "edit": {"hints": []}, "reference": "", **more}
+    return {"path": str(path), "panel": list(PANEL[:7]), "edit": {"hints": []}, "reference": "", **more}
 
 
 def test_hints_of_the_page_become_pixels() -> None:
@@ -43,6 +43,7 @@ def test_hints_of_the_page_become_pixels() -> None:
     assert options.recorded() == {
         "strength": 1.0,
         "saturation": 1.2,
+        "balance": 0.5,
         "hints": options.hints,
         "palette": "#aa8866 #123",
         "variant": 1,
@@ -53,10 +54,10 @@ def test_hints_of_the_page_become_pixels() -> None:
 @pytest.mark.parametrize(
     ("panel", "edit"),
     [
-        (("much", 1, 0, 0, "", False, "PNG"), {}),
+        (("much", 1, 0, 0, 0, "", False, "PNG"), {}),
         (PANEL, {"hints": [{"x": 0.5}]}),
         (PANEL, {"hints": [{"x": 0, "y": 0, "colour": "red"}]}),
-        ((1, 1, 0, 0, "blue", False, "PNG"), {}),
+        ((1, 1, 0, 0, 0, "blue", False, "PNG"), {}),
         (PANEL, {"hints": ["here"]}),
         (PANEL, {"hints": [{"x": 0, "y": 0, "colour": "#fff", "path": [[0.1]]}]}),
     ],
@@ -76,7 +77,7 @@ def test_a_look_answers_with_a_picture_and_is_quick_the_second_time(engines: Eng
     first = looks.look(asked(photo, at={"x": 0.5, "y": 0.5}))
     assert first["after"].startswith("data:image/jpeg") and len(first["likely"]) > 2 and first["palette"]
     used = [row.last_used for row in engines.residency.resident() if row.card_id == "colorize"]
-    again = looks.look(asked(photo, panel=[0.5, 1.2, 0, 0, PANEL[4], False]))
+    again = looks.look(asked(photo, panel=[0.5, 1.2, 0, 0, 0, PANEL[5], False]))
     assert again["after"] != first["after"]
     assert used == [row.last_used for row in engines.residency.resident() if row.card_id == "colorize"]
     thumbs = looks.choices(asked(photo))["thumbs"]
@@ -88,12 +89,12 @@ def test_the_last_value_of_a_run_says_what_was_made_and_how(engines: Engines, ph
     Image.new("L", (40, 30), 90).save(second)
     shots = [read_shot(photo), read_shot(second)]
     edit = {"hints": [{"x": 0.5, "y": 0.5, "colour": "#c03a2b"}], "variant": 1, "seed": 0}
-    room, panel = Room(engines), (1, 1.2, 0.0, 0.0, None, False, "PNG")
+    room, panel = Room(engines), (1, 1.2, 0.0, 0.0, 0.0, None, False, "PNG")
     desk = room.show(shots, {**EMPTY, "edits": {shots[0].id: edit, "gone": edit}}, current=shots[0].id)[2]
     assert "ran" not in desk
 
     *_, (made, stage, last, *_) = room.run(Stop(), shots, desk, *panel)
-    assert last["ran"] == {"panel": [1.0, 1.2, 0.0, 0.0, "", False], "done": [shot.id for shot in shots]}
+    assert last["ran"] == {"panel": [1.0, 1.2, 0.0, 0.0, 0.0, "", False], "done": [shot.id for shot in shots]}
     assert last["edits"] == {shots[0].id: edit} and last["model"] == "colorize"
     assert all(item["result"] for item in last["items"]) and stage["current"] is None
     assert "ran" not in room.show(made, last)[2], "the mark does not outlive the run"
