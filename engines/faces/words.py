@@ -30,7 +30,7 @@ _PHRASES: dict[str, dict[str, float]] = {
     "young|younger|youthful|girl|boy|teenage|teenager|student": {"age": -0.7},
     "man|male|masculine|guy|gentleman|father|boy|he|grandfather|grandpa": {"masculine": 0.7},
     "woman|female|feminine|lady|mother|girl|she|grandmother|grandma": {"masculine": -0.7},
-    "glasses|spectacles|eyeglasses|wearing glasses": {"glasses": 0.8},
+    "glasses|spectacles|eyeglasses|wearing glasses": {"glasses": 1.0},
     "beard|bearded|full beard": {"beard": 0.8},
     "stubble|unshaven|goatee|moustache|mustache": {"beard": 0.5},
     "clean-shaven|clean shaven|shaved|beardless": {"beard": -0.7},

@@ -13,6 +13,8 @@ from engines.models.colour_unet import AB, BINS, soft_bins
 from engines.train.data import Pictures
 from engines.train.old_photos import Faults, age
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -29,19 +31,26 @@ class Batch:
 class Mixture:
     """Draws squares from several data sets by their shares, each at a random zoom and mirrored at random.
 
-    closest: the smallest part of a picture's side that a square shows.
+    closest: the smallest part of a picture's side that a square shows. device: where the pictures are kept and squares
+    are cut. Which, where and how is drawn on the CPU, so that the same seed means the same squares on every device.
     """
 
     def __init__(
-        self, sets: Mapping[str, Pictures], shares: Mapping[str, float], *, side: int, closest: float = 0.62
+        self,
+        sets: Mapping[str, Pictures],
+        shares: Mapping[str, float],
+        *,
+        side: int,
+        closest: float = 0.62,
+        device: torch.device = CPU,
     ) -> None:
-        self.sets = dict(sets)
+        self.sets = {name: data.to(device) for name, data in sets.items()}
         self.side, self.closest = side, closest
         weights = torch.tensor([shares.get(name, 1.0) for name in self.sets])
         self.weights = weights / weights.sum()
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """sRGB (count, 3, side, side) in [0, 1]."""
+        """sRGB (count, 3, side, side) in [0, 1], on the device. rng: on the CPU."""
         which = torch.multinomial(self.weights, count, replacement=True, generator=rng).bincount(
             minlength=len(self.sets)
         )
@@ -61,12 +70,15 @@ class Mixture:
         if part != self.side:
             size = (self.side, self.side)
             crops = F.interpolate(crops, size=size, mode="bilinear", align_corners=False, antialias=part > self.side)
-        mirrored = torch.rand(count, 1, 1, 1, generator=rng) < 0.5
+        mirrored = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5).to(crops.device)
         return torch.where(mirrored, crops.flip(-1), crops) / 255
 
 
 def make_batch(rgb: Tensor, rng: torch.Generator, *, faults: Faults | None, hinted: float) -> Batch:
-    """sRGB (N, 3, H, W) in [0, 1] -> a batch; `hinted` of the pictures get hints, some with all colours turned."""
+    """sRGB (N, 3, H, W) in [0, 1] -> a batch; `hinted` of the pictures get hints, some with all colours turned.
+
+    The batch is where the pictures are; rng is on the CPU.
+    """
     lab = rgb_to_lab(rgb)
     L = age(rgb, rng, faults=faults) if faults else lab[:, :1]
     with_hints = torch.rand(len(rgb), generator=rng) < hinted
@@ -80,6 +92,7 @@ def make_batch(rgb: Tensor, rng: torch.Generator, *, faults: Faults | None, hint
 def turn_hue(ab: Tensor, turned: Tensor, rng: torch.Generator) -> Tensor:
     """Turn all colours of some pictures by one angle each, so that hints have to be believed against habit."""
     angle = torch.rand(len(ab), 1, 1, generator=rng) * math.tau * turned[:, None, None]
+    angle = angle.to(ab.device)
     a, b = ab.unbind(1)
     return torch.stack([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], 1)
 
@@ -93,7 +106,7 @@ def hint_counts(n: int, rng: torch.Generator) -> Tensor:
 def draw_hints(ab: Tensor, counts: Tensor, rng: torch.Generator) -> Tensor:
     """Squares of 2 to 8 pixels filled with their mean colour: ab (N, 2, H, W) -> (N, 3, H, W) with the mask."""
     n, _, height, width = ab.shape
-    hints = torch.zeros(n, 3, height, width)
+    hints = torch.zeros(n, 3, height, width, device=ab.device)
     for index, count in enumerate(counts.tolist()):
         for y, x, size in torch.rand(count, 3, generator=rng).tolist():
             side = 2 + int(size * 7)
@@ -109,7 +122,7 @@ def bin_weights(sets: Sequence[Pictures], *, mix: float, count: int = 300) -> Te
 
     mix: part of a uniform distribution blended into the measured one before it is inverted.
     """
-    total = torch.zeros(BINS)
+    total = torch.zeros(BINS, device=sets[0].images.device)
     for data in sets:
         step = max(1, len(data) // count)
         small = F.interpolate(data.images[::step].float() / 255, size=(24, 24), mode="area")

@@ -32,6 +32,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.names)
 
+    def to(self, device: torch.device) -> "Pictures":
+        """The same pictures, held on a device: a training's once and for all, so that no step has to send them."""
+        return Pictures(self.images.to(device), self.names)
+
     def split(self, hold_out: int, *, prefix: str = "") -> "tuple[Pictures, Pictures]":
         """(training, held out): of the names that begin with prefix, those whose SHA-256 is lowest are held out.
 

@@ -34,6 +34,7 @@ def quicken(net: EfficientNetLite) -> EfficientNetLite:
                 (conv.stride[0], conv.stride[1]),
                 (int(conv.padding[0]), int(conv.padding[1])),
                 groups=conv.groups,
+                device=conv.weight.device,
             )
             thin.load_state_dict(conv.state_dict())
             block._depthwise_conv = conv = thin

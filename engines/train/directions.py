@@ -109,6 +109,12 @@ def walk(slider: Slider, trial: Trial, step: Tensor, low: float, high: float) ->
     return path, float(rises.float().mean())
 
 
+def within(trial: Trial, step: Tensor, end: float) -> float:
+    """A range's end, drawn in by twentieths until the median face is within IDENTITY_BOUND of itself there."""
+    ends = (end * part / 20 for part in range(20, 0, -1))
+    return next((one for one in ends if trial.identity(trial.images(one * step)) <= IDENTITY_BOUND), 0.0)
+
+
 def told(
     slider: Slider,
     trial: Trial,

@@ -1,7 +1,8 @@
 """Measures known sliders on another generator: python -m engines.train.retold CARD --directions FILE --out FILE
 
-For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed: steps and
-ranges stay, steps are lengthened where there are more layers, and every figure is measured again.
+For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed: steps stay,
+lengthened where there are more layers, and so do ranges, but for ends at which the median face passes the bound on
+identity distance: these are drawn in. Every figure is measured again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from torch import Tensor
 from engines.core.errors import StudioError
 from engines.models.face_attributes import FaceAttributes
 from engines.models.style_generator import StyleGenerator, stretched
-from engines.train.directions import strip, told, walk
+from engines.train.directions import strip, told, walk, within
 from engines.train.recipes.encoder import ASSETS, load_module
 from engines.train.responses import Scores, Trial, kept_census
 from engines.train.sliders import SLIDERS, Found, read, write
@@ -31,10 +32,11 @@ def lengthened(one: Found, step: Tensor, num_ws: int) -> tuple[Found, Tensor]:
 
 
 def figures(trial: Trial, one: Found, step: Tensor) -> Found:
-    """What this direction does to generated faces, over the range it has."""
+    """What this direction does to generated faces, over the range it has, or what of that keeps people themselves."""
     slider = next(slider for slider in SLIDERS if slider.name == one.name)
-    path, rises = walk(slider, trial, step, one.low, one.high)
-    return told(slider, trial, one.method, one.layers, step, one.low, one.high, path, rises)
+    low, high = (within(trial, step, end) for end in (one.low, one.high))
+    path, rises = walk(slider, trial, step, low, high)
+    return told(slider, trial, one.method, one.layers, step, low, high, path, rises)
 
 
 def all_figures(

@@ -1,4 +1,7 @@
-"""People set before other pictures, and pictures spoilt: what `parts` is trained on."""
+"""People set before other pictures, and pictures spoilt: what `parts` is trained on.
+
+All of it is made where the pictures are kept; random numbers come from the CPU, so that a seed means the same everywhere.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,40 +25,47 @@ class People:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def to(self, device: torch.device) -> "People":
+        """The same on a device."""
+        return People(self.pictures.to(device), self.parts.to(device), self.cover.to(device))
+
 
 def composed(people: People, scenes: Sequence[Tensor], count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """People before other pictures, moved at random: (count, 3, S, S) in [-1, 1], and their parts, uint8 (count, S, S).
 
     scenes: archives of backgrounds, uint8 (N, 3, S, S), each as likely.
     """
-    side = people.pictures.shape[-1]
-    chosen = torch.randint(len(people), (count,), generator=rng)
+    side, device = people.pictures.shape[-1], people.pictures.device
+    chosen = torch.randint(len(people), (count,), generator=rng).to(device)
     behind = []
     for _ in range(count):
         some = scenes[int(torch.randint(len(scenes), (1,), generator=rng))]
-        behind.append(to_signed(some[torch.randint(len(some), (1,), generator=rng)]))
+        index = int(torch.randint(len(some), (1,), generator=rng))
+        behind.append(to_signed(some[index : index + 1]))
     walls = _blurred(recolour(view(torch.cat(behind), (0.5, 0.5, 0.8), jitter=rng, side=side), rng), rng)
     own = recolour(to_signed(people.pictures[chosen]), rng)
-    flat = own.mean((2, 3), keepdim=True) + 0.6 * torch.randn(count, 3, 1, 1, generator=rng)
-    walls = torch.where(torch.rand(count, 1, 1, 1, generator=rng) < 0.15, flat.clamp(-1, 1), walls)
+    flat = own.mean((2, 3), keepdim=True) + 0.6 * torch.randn(count, 3, 1, 1, generator=rng).to(device)
+    plain = (torch.rand(count, 1, 1, 1, generator=rng) < 0.15).to(device)
+    walls = torch.where(plain, flat.clamp(-1, 1), walls)
     together = walls + people.cover[chosen][:, None].float() / 255 * (own - walls)
     return _moved(torch.cat([together, people.parts[chosen][:, None].float()], 1), rng)
 
 
 def spoil(images: Tensor, rng: torch.Generator) -> Tensor:
     """Other colours, less sharp, grain, and a patch that is missing, (N, 3, S, S) in [-1, 1]."""
-    n, side = len(images), images.shape[-1]
-    tint = 1 + 0.15 * (torch.rand(n, 3, 1, 1, generator=rng) * 2 - 1)
+    n, side, device = len(images), images.shape[-1], images.device
+    tint = 1 + 0.15 * (torch.rand(n, 3, 1, 1, generator=rng).to(device) * 2 - 1)
     images = soften(recolour((images + 1) * tint - 1, rng), rng)
-    grey = torch.rand(n, 1, 1, 1, generator=rng) < 0.1
+    grey = (torch.rand(n, 1, 1, 1, generator=rng) < 0.1).to(device)
     images = torch.where(grey, images.mean(1, keepdim=True), images)
-    strength = 0.12 * torch.rand(n, 1, 1, 1, generator=rng)
-    images = images + strength * torch.randn(images.shape, generator=rng)
+    strength = 0.12 * torch.rand(n, 1, 1, 1, generator=rng).to(device)
+    images = images + strength * torch.randn(images.shape, generator=rng).to(device)
     size = side // 4
     for index in range(n):
         if torch.rand(1, generator=rng) < 0.5:
             top, left = torch.randint(side - size, (2,), generator=rng).tolist()
-            images[index, :, top : top + size, left : left + size] = torch.rand(3, 1, 1, generator=rng) * 2 - 1
+            colour = torch.rand(3, 1, 1, generator=rng).to(device) * 2 - 1
+            images[index, :, top : top + size, left : left + size] = colour
     return images.clamp(-1, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -82,7 +92,7 @@ def _moved(stacked: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         ],
         1,
     )  # (N, 2, 3)
-    grid = F.affine_grid(rows, list(stacked.shape), align_corners=False)
+    grid = F.affine_grid(rows.to(stacked.device), list(stacked.shape), align_corners=False)
     pictures = F.grid_sample(stacked[:, :3], grid, mode="bilinear", padding_mode="border", align_corners=False)
     parts = F.grid_sample(stacked[:, 3:], grid, mode="nearest", padding_mode="border", align_corners=False)
     return pictures, parts[:, 0].round().to(torch.uint8)

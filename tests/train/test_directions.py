@@ -11,9 +11,11 @@ from safetensors import safe_open
 
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
 from engines.core.errors import StudioError
+from engines.models.style_generator import StyleGenerator
 from engines.train import axes, directions, retold, ways
 from engines.train.directions import choose
 from engines.train.portraits import Portraits, differences, mixes, portraits
+from engines.train.recipes.encoder import load_module
 from engines.train.responses import Census, Trial, regress, solve
 from engines.train.ship import ship
 from engines.train.sliders import HELD, SLIDERS, Found, Slider, merged, read, write
@@ -229,18 +231,49 @@ def test_shipping_copies_weights_card_and_extra_files(tmp_path) -> None:
     assert (into / "more.safetensors").read_bytes() == b"more"
 
 
-def test_the_shipped_directions_say_what_was_measured() -> None:
-    path = next(
-        iter((directions.Path(__file__).parents[2] / "assets" / "models").glob("faces-*-directions.safetensors")), None
-    )
-    if path is None:
-        pytest.skip("no directions are shipped yet")
+def test_the_end_of_a_range_is_drawn_in_to_the_bound_on_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = Trial(Flat(), Reader(), people(), count=2, seed=0)  # type: ignore[arg-type]
+    step = torch.zeros(18, 6)
+    step[:, 0] = 1.0
+    still = trial.images(torch.zeros_like(step))[:, 0].mean()
+    # the distance grows with the colour, 0.24 a unit, either way
+    monkeypatch.setattr(Trial, "identity", lambda self, images: float((images[:, 0].mean() - still).abs()) / 0.2 * 0.24)
+    ends = [directions.within(trial, step, end) for end in (1.5, 2.0, -2.0, 0.0)]
+    assert ends == pytest.approx([1.5, 1.8, -1.8, 0.0]), "1.9 units would be 0.456"
+    monkeypatch.setattr(Trial, "identity", lambda self, images: 0.6)
+    assert directions.within(trial, step, 1.0) == 0.0
+
+
+SHIPPED = sorted((directions.Path(__file__).parents[2] / "assets" / "models").glob("*-directions.safetensors"))
+
+
+def test_every_generator_of_faces_ships_its_directions() -> None:
+    assert [path.name.removesuffix("-directions.safetensors") for path in SHIPPED] == ["faces-128", "faces-256"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_shipped_directions_say_what_was_measured(path: directions.Path) -> None:
     with safe_open(path, framework="pt") as file:
         table, tensor = json.loads(file.metadata()["directions"]), file.get_tensor("directions")
     assert len(table) == len(tensor) and tensor.isfinite().all()
+    assert [entry["name"] for entry in table] == [slider.name for slider in SLIDERS]
     for entry in table:
         assert set(entry) == set(asdict(Found(**entry)))
-        assert entry["low"] <= 0 <= entry["high"] and entry["identity"] <= directions.IDENTITY_BOUND + 0.05
+        assert entry["low"] <= 0 <= entry["high"] and entry["low"] < entry["high"]
+        assert 0 < entry["identity"] <= directions.IDENTITY_BOUND, entry["name"]
+        assert entry["monotone"] >= directions.MONOTONE, entry["name"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_people_stay_themselves_at_the_end_that_comes_nearest_the_bound(path: directions.Path) -> None:
+    """Measured again, and not read off the file, for the slider that goes furthest by what the file says."""
+    net = load_module(path.with_name(path.name.replace("-directions.safetensors", ".toml")), StyleGenerator)
+    found, steps = read(path)
+    nobody = torch.zeros(1, 1)
+    trial = Trial(net, None, Census(net.mapping.w_avg[None], nobody, ()), count=24, seed=22)  # type: ignore[arg-type]
+    one, step = max(zip(found, steps, strict=True), key=lambda pair: pair[0].identity)
+    furthest = max(trial.identity(trial.images(end * step)) for end in (one.low, one.high) if end)
+    assert furthest <= directions.IDENTITY_BOUND and furthest == pytest.approx(one.identity, abs=0.02), one.name
 
 
 def test_known_sliders_are_lengthened_and_measured_again(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

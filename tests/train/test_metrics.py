@@ -121,6 +121,59 @@ def test_colourfulness_by_hand():
     assert values == pytest.approx([0, 0.3 * 50000**0.5, 12500**0.5 + 0.3 * 12500**0.5])
 
 
+def test_perceptual_distance_by_hand_on_feature_maps_of_one_place(monkeypatch: pytest.MonkeyPatch):
+    """Two maps: channels (3, 4) against (4, 3), and (1, 0) against (0, 2), which is at right angles to it."""
+
+    class Told:
+        """What features of two pictures are, whatever they are asked of."""
+
+        def __init__(self) -> None:
+            self.answers = iter(([[3.0, 4.0], [1.0, 0.0]], [[4.0, 3.0], [0.0, 2.0]]))
+
+        def features(self, x: Tensor, *, blocks: tuple[int, ...]) -> list[Tensor]:
+            return [torch.tensor(channels).view(1, 2, 1, 1) for channels in next(self.answers)]
+
+    monkeypatch.setattr(metrics, "load_backbone", lambda name: Told())
+    # (0.6 - 0.8)^2 + (0.8 - 0.6)^2 = 0.08 of the first, 1 + 1 of the second: their mean, the lengths do not count
+    found = metrics.perceptual_distance(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    assert found.tolist() == pytest.approx([(0.08 + 2.0) / 2], abs=1e-6)
+
+
+def test_perceptual_distance_agrees_with_zhang_et_al_written_in_numpy(pair):
+    """Equation 1 of Zhang et al. (2018) with all layer weights 1, its mean over layers, on lite2's own maps."""
+    blocks = (0, 3, 6, 14, 20)
+    net = metrics.load_backbone("lite2")
+    with torch.no_grad():
+        maps = [net.features(images.float() / 127.5 - 1, blocks=blocks) for images in pair]
+    expected = []
+    for index in range(2):
+        layers = []
+        for one, other in zip(*maps, strict=True):
+            a, b = one[index].numpy().astype(np.float64), other[index].numpy().astype(np.float64)  # (C, H, W)
+            total = 0.0
+            for y in range(a.shape[1]):
+                for x in range(a.shape[2]):
+                    u, v = a[:, y, x], b[:, y, x]
+                    total += ((u / np.sqrt((u * u).sum()) - v / np.sqrt((v * v).sum())) ** 2).sum()
+            layers.append(total / (a.shape[1] * a.shape[2]))
+        expected.append(np.mean(layers))
+    assert metrics.perceptual_distance(*pair).tolist() == pytest.approx(expected, rel=1e-4)
+    assert 0.005 < min(expected) and max(expected) < 2
+
+
+def test_perceptual_distance_grows_with_what_is_wrong_and_knows_blur_from_light():
+    """PSNR cannot tell these apart; the eye can."""
+    photo = torch.from_numpy(cv2.resize(data.astronaut(), (128, 128), interpolation=cv2.INTER_AREA)).permute(2, 0, 1)
+    soft = [torch.from_numpy(cv2.GaussianBlur(as_numpy(photo), (0, 0), s)).permute(2, 0, 1) for s in (0.7, 1.5, 3.0)]
+    error = (soft[1].float() - photo.float()).square().mean().sqrt()
+    lighter = (photo.float() + 2 * error * (photo < 225)).clamp(0, 255).round().to(torch.uint8)
+    images = torch.stack([*soft, lighter])
+    references = photo[None].expand_as(images)
+    slight, blurred, heavy, light = metrics.perceptual_distance(images, references).tolist()
+    assert slight < blurred < heavy and light < blurred / 2
+    assert metrics.psnr(images, references)[3] < metrics.psnr(images, references)[1], "light is the larger error"
+
+
 def test_the_backbones_know_a_set_from_another_and_a_picture_from_its_noise(pair):
     assert metrics.perceptual_distance(pair[0], pair[0]).tolist() == pytest.approx([0, 0], abs=1e-9)
     assert (metrics.perceptual_distance(*pair) > 0.01).all()

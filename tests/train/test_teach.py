@@ -228,10 +228,15 @@ def test_a_lesson_is_measured_from_none_of_it_to_all(monkeypatch: pytest.MonkeyP
     steps[0, :, :3], steps[1, :, 0] = 2.0, 5.0
     with torch.no_grad():
         glasses, grey = taught.figures(trial, dict(zip(lessons.NAMES, steps, strict=False)), tmp_path / "strips")
-    assert (glasses.low, glasses.high, glasses.monotone, glasses.method) == (0.0, 1.2, 1.0, "taught")
-    assert glasses.change == pytest.approx(2.4, abs=0.05) and glasses.identity == 0.25
+    assert (glasses.low, glasses.high, glasses.monotone, glasses.method) == (0.0, 1.0, 1.0, "taught")
+    assert glasses.change == pytest.approx(2.0, abs=0.05) and glasses.identity == 0.25
     assert grey.high == 1.0 and grey.change == pytest.approx(5.0, abs=0.1) and grey.moves_most == "Eyeglasses"
     assert {path.name for path in (tmp_path / "strips").iterdir()} == {"glasses.png", "hair_grey.png"}
+    still = trial.images(torch.zeros(9, 12)).mean()  # the whole lesson is 2 away from it, and 0.48 in identity
+    monkeypatch.setattr(Trial, "identity", lambda self, images: 0.24 * float((images.mean() - still).abs()))
+    with torch.no_grad():
+        (glasses,) = taught.figures(trial, {"glasses": steps[0]})
+    assert glasses.high == 0.9 and glasses.identity == pytest.approx(0.432, abs=0.01), "to the bound and no further"
 
 
 def test_noise_and_mapping_of_a_pupil_rest() -> None:

@@ -58,6 +58,10 @@ class Labelled:
     pictures: Pictures
     labels: Tensor
 
+    def to(self, device: torch.device) -> "Labelled":
+        """The same on a device."""
+        return Labelled(self.pictures.to(device), self.labels.to(device))
+
 
 def read_attributes(archive: Path, names: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
     """Attribute names, and the labels (N, A) in {0, 1} of `archive/member` names, from the archive's attributes.csv."""
@@ -111,7 +115,8 @@ class Attributes(Averaged[FaceAttributes]):
         machine: Machine,
     ) -> None:
         self.options, self.machine = options, machine
-        self.training, self.held_out = training, held_out
+        self.training = (training[0].to(machine.device), training[1].to(machine.device))
+        self.held_out = held_out
         torch.manual_seed(machine.seed)
         self.rng = torch.Generator().manual_seed(machine.seed)
         for head in (net.attributes, net.years):
@@ -120,7 +125,6 @@ class Attributes(Averaged[FaceAttributes]):
         self.ema = averaged_copy(self.net)
         self.adam = adam([(self.net.trunk, options.trunk_lr), (self.net, options.head_lr)], betas=(0.9, 0.99))
         self.images = 0
-        self.common = training[0].labels.mean(0)  # how often each attribute is present
 
     def step(self) -> Mapping[str, Tensor]:
         """One step on half a batch of attributes and half a batch of ages, in one pass of the trunk."""
@@ -145,12 +149,10 @@ class Attributes(Averaged[FaceAttributes]):
 
     def _draw(self, data: Labelled, count: int, frame: tuple[float, float, float]) -> tuple[Tensor, Tensor]:
         """Random pictures, moved, recoloured and softened at random, (count, 3, 112, 112), and their labels."""
-        chosen = torch.randint(len(data.pictures), (count,), generator=self.rng)
+        chosen = torch.randint(len(data.pictures), (count,), generator=self.rng).to(self.machine.device)
         images = view(to_signed(data.pictures.images[chosen]), frame, jitter=self.rng)
         images = soften(recolour(images, self.rng), self.rng)
-        labels = data.labels[chosen]
-        device = self.machine.device
-        return images.to(device).contiguous(memory_format=torch.channels_last), labels.to(device)
+        return images.contiguous(memory_format=torch.channels_last), data.labels[chosen]
 
     # What the loop asks for
 
@@ -159,7 +161,7 @@ class Attributes(Averaged[FaceAttributes]):
         """Logits, or ages, of a whole set by the averaged network."""
         rows = []
         for images in torch.split(data.pictures.images, 100):
-            x = view(to_signed(images), frame).to(self.machine.device)
+            x = view(to_signed(images.to(self.machine.device)), frame)
             pooled = self.ema.trunk.pooled(x.contiguous(memory_format=torch.channels_last))
             rows.append((self.ema.age(pooled) if tight else self.ema.attributes(pooled)).cpu())
         return torch.cat(rows)
@@ -173,7 +175,7 @@ class Attributes(Averaged[FaceAttributes]):
         absent = (~said & ~truth).sum(0) / (~truth).sum(0).clamp_min(1)
         ages = self._answers(self.held_out[1], (0.5, 0.5, 1.0), tight=True)
         error = (ages - self.held_out[1].labels).abs()
-        guess = (self.training[1].labels.median() - self.held_out[1].labels).abs()
+        guess = (float(self.training[1].labels.median()) - self.held_out[1].labels).abs()
         return {
             "accuracy": float(right.mean()),
             "accuracy_of_guessing": float(torch.maximum(truth.float().mean(0), 1 - truth.float().mean(0)).mean()),
@@ -222,7 +224,8 @@ def view(
 ) -> Tensor:
     """A square part of pictures, (N, 3, H, W) -> (N, 3, side, side); with jitter moved, turned, scaled and mirrored.
 
-    frame: centre x, centre y, side, as parts of the picture's. The edge is repeated outside.
+    frame: centre x, centre y, side, as parts of the picture's. The edge is repeated outside. jitter: on the CPU,
+    wherever the pictures are.
     """
     n = len(images)
     x, y, part = frame
@@ -240,13 +243,13 @@ def view(
         ],
         1,
     )  # (N, 2, 3)
-    grid = F.affine_grid(rows, [n, 3, side, side], align_corners=False)
+    grid = F.affine_grid(rows.to(images.device), [n, 3, side, side], align_corners=False)
     return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def recolour(images: Tensor, rng: torch.Generator) -> Tensor:
     """Brightness, contrast and saturation as cameras differ, (N, 3, H, W) in [-1, 1]."""
-    drawn = (torch.rand(len(images), 3, generator=rng) * 2 - 1)[:, :, None, None, None]
+    drawn = (torch.rand(len(images), 3, generator=rng) * 2 - 1)[:, :, None, None, None].to(images.device)
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (1 + 0.4 * drawn[:, 0])
     return (images * (1 + 0.25 * drawn[:, 1]) + 0.2 * drawn[:, 2]).clamp(-1, 1)

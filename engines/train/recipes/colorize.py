@@ -107,11 +107,11 @@ class Colorize(Opposed[ColourUNet]):
         machine: Machine,
     ) -> None:
         self.options, self.machine = options, machine
-        self.mixture = Mixture(training, SHARES, side=options.side)
+        self.mixture = Mixture(training, SHARES, side=options.side, device=machine.device)
         self.rng = torch.Generator().manual_seed(machine.seed)
         self.held_out = squares(held_out, options.side)
         self.sets = {name: len(pictures) for name, pictures in training.items()}
-        self.weights = bin_weights(list(training.values()), mix=1 - options.rare).to(machine.device)
+        self.weights = bin_weights(list(self.mixture.sets.values()), mix=1 - options.rare)
         self.net = net
         if options.start_from:
             net.load_state_dict({name: t.float() for name, t in read_tensors(Path(options.start_from)).items()})
@@ -133,11 +133,11 @@ class Colorize(Opposed[ColourUNet]):
                 tap.fit(x)  # type: ignore[operator]
 
     def _batch(self, count: int, rng: torch.Generator) -> Batch:
-        """A training batch on the device."""
+        """A training batch on the device, where the pictures are kept."""
         rgb = self.mixture.draw(count, rng)
         batch = make_batch(rgb, rng, faults=Faults(), hinted=self.options.hinted)
-        device, order = self.machine.device, torch.channels_last
-        L, hints, lab = (t.to(device).contiguous(memory_format=order) for t in (batch.L, batch.hints, batch.lab))
+        order = torch.channels_last
+        L, hints, lab = (t.contiguous(memory_format=order) for t in (batch.L, batch.hints, batch.lab))
         return Batch(L, hints, lab)
 
     def step(self) -> Mapping[str, Tensor]:

@@ -126,7 +126,7 @@ class Inpaint(Opposed[InpaintUNet]):
         machine: Machine,
     ) -> None:
         self.options, self.machine, self.held_out = options, machine, held_out
-        self.mixture = Mixture(training, SHARES, side=options.side, closest=0.5)
+        self.mixture = Mixture(training, SHARES, side=options.side, closest=0.5, device=machine.device)
         self.rng = torch.Generator().manual_seed(machine.seed)
         self.sets = {name: len(pictures) for name, pictures in training.items()}
         if options.start_from:
@@ -149,7 +149,7 @@ class Inpaint(Opposed[InpaintUNet]):
     def _fit_taps(self, net: InpaintUNet) -> None:
         """Set the scales of the encoder's maps from a batch."""
         rng = torch.Generator().manual_seed(self.machine.seed)
-        images = self.mixture.draw(32, rng)
+        images = self.mixture.draw(32, rng).cpu()  # the network comes to the device later
         with torch.no_grad():
             seen = torch.cat([images * 2 - 1, torch.zeros_like(images[:, :1])], 1)
             for tap, x in zip(net.skips, net.encoder.features(seen, blocks=net.taps), strict=True):
@@ -159,7 +159,7 @@ class Inpaint(Opposed[InpaintUNet]):
         """One step of the network and, once the adversarial phase has begun, one of the discriminator."""
         o, device, order = self.options, self.machine.device, torch.channels_last
         self.cosine(total=o.total, batch=o.batch)
-        images = self.mixture.draw(o.batch, self.rng).to(device).contiguous(memory_format=order)
+        images = self.mixture.draw(o.batch, self.rng).contiguous(memory_format=order)
         hole = holes(o.batch, o.side, self.rng).to(device)
         noise = torch.randn(hole.shape, generator=self.rng).to(device)
         adversarial = self.images >= o.adversarial_from

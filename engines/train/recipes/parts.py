@@ -144,7 +144,10 @@ class FacePartsTraining(Averaged[FaceParts]):
         machine: Machine,
     ) -> None:
         self.options, self.machine = options, machine
-        self.drawn, self.portraits, self.scenes, self.held_out = drawn, portraits, scenes, held_out
+        device = machine.device  # where all that is trained on is kept; what only measures waits in memory
+        self.drawn, self.held_out = (drawn[0].to(device), drawn[1]), held_out
+        self.portraits = [some.to(device) for some in portraits]
+        self.scenes = ([some.to(device) for some in scenes[0]], scenes[1])
         self.labelled = labelled
         self.side = drawn[0].pictures.shape[-1]
         torch.manual_seed(machine.seed)
@@ -157,18 +160,18 @@ class FacePartsTraining(Averaged[FaceParts]):
 
     def step(self) -> Mapping[str, Tensor]:
         """One step on half a batch of drawn people and half a batch of portraits."""
-        o, device = self.options, self.machine.device
+        o = self.options
         half = o.batch // 2
         pictures, parts = composed(self.drawn[0], self.scenes[0], half, self.rng)
         plain = self._portraits(half)
         spoilt = spoil(plain, self.rng)
         with torch.no_grad(), self.machine.autocast():
-            both = self.ema(torch.cat([plain, plain.flip(-1)]).to(device))
+            both = self.ema(torch.cat([plain, plain.flip(-1)]))
             said = (both[:half].softmax(1) + both[half:].flip(-1).softmax(1)) / 2
         confidence, answers = said.max(1)
         with self.machine.autocast():
-            logits = self.net(torch.cat([spoil(pictures, self.rng), spoilt]).to(device))
-        known = F.cross_entropy(logits[:half], parts.to(device).long(), ignore_index=UNKNOWN)
+            logits = self.net(torch.cat([spoil(pictures, self.rng), spoilt]))
+        known = F.cross_entropy(logits[:half], parts.long(), ignore_index=UNKNOWN)
         told = F.cross_entropy(logits[half:], answers, reduction="none") * (confidence > o.sure)
         loss = known + (told.mean() if self.images >= o.alone else 0.0)
         self.adam.zero_grad(set_to_none=True)
@@ -187,7 +190,8 @@ class FacePartsTraining(Averaged[FaceParts]):
         chosen = []
         for _ in range(count):
             some = self.portraits[int(torch.randint(len(self.portraits), (1,), generator=self.rng))]
-            chosen.append(some[torch.randint(len(some), (1,), generator=self.rng)])
+            index = int(torch.randint(len(some), (1,), generator=self.rng))
+            chosen.append(some[index : index + 1])
         return view(to_signed(torch.cat(chosen)), (0.5, 0.5, 1.0), jitter=self.rng, side=self.side)
 
     # What the loop asks for
