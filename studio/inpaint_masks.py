@@ -19,7 +19,7 @@ from PIL import Image
 from engines import Engines
 from engines.core.errors import OptionError
 from engines.core.image import read_image
-from engines.inpainting import Inpainting
+from engines.inpainting import Inpainting, Mask, read_mask
 from studio.jobs import explain
 from studio.pictures import eight_bit, new_file, uploaded
 
@@ -39,10 +39,18 @@ class Masks:
         self._lock = threading.Lock()
 
     def keep(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a painted mask. asked: mask, a PNG as data. Answers {"mask": its path}, or {"error": a sentence}."""
+        """Store a mask. Answers {"mask": its path}, or {"error": a sentence}.
+
+        asked: mask, what was painted, a PNG as data; original, the path of an uploaded mask that has more pixels, and
+        changed, another PNG, white where what was painted counts instead of it. They are joined at the original's size.
+        """
         try:
+            mask = decoded(asked.get("mask"))
+            if asked.get("original"):
+                original, changed = read_mask(uploaded(str(asked["original"])), "The mask"), asked.get("changed")
+                mask = joined(original, mask, decoded(changed)) if changed else original
             target = new_file("mask.png")
-            Image.fromarray(decoded(asked.get("mask"))).save(target)
+            Image.fromarray(mask).save(target)
             return {"mask": str(target)}
         except Exception as error:  # the page shows the sentence
             return {"error": explain(error)}
@@ -101,6 +109,18 @@ class Masks:
 def _inside(value: Any) -> float:
     """A part of a side, moved inside the picture."""
     return min(0.9999, max(0.0, float(value)))
+
+
+def joined(original: Mask, painted: Mask, changed: Mask) -> Mask:
+    """A mask (H, W) with what was painted (h, w) instead of it where that was changed (h, w)."""
+    if painted.shape != changed.shape:
+        raise OptionError(UNREADABLE)
+    size = original.shape[::-1]
+    where = cv2.resize(changed, size, interpolation=cv2.INTER_NEAREST) > 127
+    large = cv2.resize(painted, size, interpolation=cv2.INTER_LINEAR)
+    if np.isin(original, (0, 255)).all():  # a hard mask stays hard
+        large = np.where(large > 127, 255, 0)
+    return np.where(where, large, original).astype(np.uint8)
 
 
 def encoded(mask: NDArray[np.uint8]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import safetensors.torch
@@ -19,9 +20,11 @@ from engines.core import torchvision_cpu
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
 from engines.core.device import Device
 from engines.core.errors import CardError
+from engines.core.job import Job
 from engines.core.network import Network, build_module
 from engines.core.weights import sha256
 from engines.inpaint import masks
+from engines.inpaint.whole import fill_whole, plan_whole
 from engines.inpainting import Inpainting
 from engines.models import lama, migan
 from tests.conftest import ROOT
@@ -219,6 +222,88 @@ def test_a_guest_keeps_the_engines_promises(guest: tuple[Inpainting, ModelCard],
     assert np.array_equal(engine.inpaint(kitten, mask, model="guest"), made)
     wide = engine.outpaint(kitten, left=10, model="guest")
     assert wide.shape == (64, 106, 3) and np.array_equal(wide[:, 10:], kitten)
+
+
+def scene(height: int, width: int) -> NDArray[np.float32]:
+    """Broad waves with grain on them."""
+    y, x = np.mgrid[:height, :width]
+    waves = 0.5 + 0.2 * np.sin(x / 40)[..., None] * np.cos(y / 30)[..., None] * np.array([1, 0.8, 0.6])
+    return np.asarray(waves + np.random.default_rng(0).normal(0, 0.03, waves.shape), np.float32).clip(0, 1)
+
+
+def asked(image: NDArray[np.float32], hole: NDArray[np.bool_], **options: Any) -> tuple[NDArray[np.float32], list[Any]]:
+    """A fill by a guest that answers a smooth ramp and notes what it was shown."""
+    shown = []
+
+    def see(picture: Tensor, gap: Tensor, noise: Tensor) -> Tensor:
+        shown.append((picture.clone(), gap.clone()))
+        ramp = torch.linspace(0.3, 0.7, picture.shape[-1]).expand_as(picture)
+        return torch.where(gap > 0, ramp, picture)
+
+    return fill_whole(image, hole, see, job=Job(), **options), shown
+
+
+def test_a_guest_sees_the_photo_at_its_own_size_and_its_answer_is_the_fill() -> None:
+    image, hole = scene(400, 600), np.zeros((400, 600), bool)
+    hole[150:250, 300:400] = True
+    made, shown = asked(image, hole, side=256, detail=0.0)
+    (picture, gap), top, left = shown[0], 200 - 128, 350 - 128
+    assert len(shown) == 1 and tuple(picture.shape[-2:]) == (256, 256), "one look, at full size"
+    assert np.array_equal(gap[0, 0].numpy() > 0, hole[top : top + 256, left : left + 256])
+    known = ~hole[top : top + 256, left : left + 256]
+    assert np.array_equal(picture[0].permute(1, 2, 0).numpy()[known], image[top : top + 256, left : left + 256][known])
+    ramp = np.linspace(0.3, 0.7, 256, dtype=np.float32)[300 - left : 400 - left]
+    assert np.allclose(made[150:250, 300:400], ramp[None, :, None], atol=1e-6), "nothing is laid over its answer"
+    assert np.array_equal(made[~hole], image[~hole])
+    grainy, _ = asked(image, hole, side=256, detail=1.0)
+    inside = grainy[150:250, 300:400] - ramp[None, :, None]
+    assert np.abs(cv2.GaussianBlur(inside, (0, 0), 6)).max() < 0.03, "only grain is added"
+    own = (image - cv2.GaussianBlur(image, (0, 0), 2))[:140].std()
+    assert 0.6 < (inside - cv2.GaussianBlur(inside, (0, 0), 2)).std() / own < 1.2
+
+
+def test_a_hole_larger_than_a_guest_takes_is_seen_reduced() -> None:
+    """With half its length around it; what the small answer lacks of the finest detail comes from the photo."""
+    image, hole = scene(900, 1000), np.zeros((900, 1000), bool)
+    hole[200:600, 300:700] = True
+    for detail, low, high in ((0.0, 0.0, 0.05), (1.0, 0.6, 1.2)):
+        made, shown = asked(image, hole, side=256, detail=detail)
+        assert [tuple(picture.shape[-2:]) for picture, _ in shown] == [(256, 256)]
+        fine = made - cv2.GaussianBlur(made, (0, 0), 2)
+        assert low <= fine[220:580, 320:680].std() / fine[:180].std() <= high
+        assert np.array_equal(made[~hole], image[~hole])
+
+
+def test_small_holes_share_a_look_and_distant_ones_do_not() -> None:
+    image, hole = scene(300, 1200), np.zeros((300, 1200), bool)
+    hole[100:110, 100:110] = hole[130:140, 150:160] = hole[50:60, 1000:1010] = True
+    hole[0:3, 600:603] = True  # at the border
+    made, shown = asked(image, hole, side=256, detail=0.0)
+    assert len(shown) == 3 and all(tuple(picture.shape[-2:]) == (256, 256) for picture, _ in shown)
+    assert (made[hole] != image[hole]).any(1).all() and np.array_equal(made[~hole], image[~hole])
+    covered = np.zeros(hole.shape, int)
+    for (rows, columns), here in plan_whole(hole, 256):
+        covered[rows, columns] += here & hole[rows, columns]
+    assert np.array_equal(covered, hole.astype(int)), "each hole is filled once"
+
+
+def test_a_guest_is_asked_by_its_card(guest: tuple[Inpainting, ModelCard], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the engine: one look of the size on the card, whatever the hole's, and no patches are laid."""
+    engine, card = guest
+    image = (255 * scene(300, 400)).astype(np.uint8)
+    mask = np.zeros((300, 400), np.uint8)
+    mask[100:200, 150:260] = 255
+    sizes, forward = [], Network.__call__
+
+    def noted(self: Network, *inputs: Tensor, **more: Any) -> Tensor:
+        sizes.append(tuple(inputs[0].shape[-2:]))
+        return forward(self, *inputs, **more)
+
+    monkeypatch.setattr(Network, "__call__", noted)
+    monkeypatch.setattr("engines.inpaint.filling.completed", None)
+    engine.inpaint(image, mask, model="guest")
+    asked_of = [size for size in sizes if size != (64, 64)]  # but for trials of its precision
+    assert card.tiling.best == 1024 and asked_of == [(300, 400)]
 
 
 def test_a_file_of_something_else_is_refused() -> None:

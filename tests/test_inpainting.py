@@ -159,6 +159,16 @@ def test_a_soft_mask_blends(engine: Inpainting, kitten: Photo) -> None:
     assert np.abs(part - expected).max() <= 1
 
 
+def test_a_smoothly_drawn_mask_is_a_hard_one(engine: Inpainting, kitten: Photo, disc: Photo) -> None:
+    """A brush leaves a rim of greys: the soft edge still lies around it, and not on what is to go."""
+    drawn = cv2.GaussianBlur(disc, (0, 0), 0.7)
+    assert not np.isin(drawn, (0, 255)).all()
+    assert np.array_equal(masks.without_rim(drawn), np.where(drawn > 127, 255, 0))  # type: ignore[arg-type]
+    assert np.array_equal(engine.inpaint(kitten, drawn, feather=6), engine.inpaint(kitten, disc, feather=6))  # type: ignore[arg-type]
+    soft = cv2.GaussianBlur(disc, (0, 0), 4)
+    assert masks.without_rim(soft) is soft  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("factor", [2, 0.5, 1.01])
 def test_a_mask_of_another_size_is_resized(engine: Inpainting, kitten: Photo, disc: Photo, factor: float) -> None:
     size = round(96 * factor), round(64 * factor)

@@ -61,7 +61,8 @@ class Tiling:
 
     margin: pixels at a tile's edge whose result is thrown away.  blend: pixels over which neighbours fade.
     border: pixels mirrored around the picture, so that the network sees no black beyond its edge.
-    best: the tile side that runs fastest.  multiple: sides must be multiples of this.
+    best: the tile side that runs fastest; of one that fills holes, the side of what it looks at.
+    multiple: sides must be multiples of this.
     bytes_per_pixel: peak memory of one forward in float32, measured, per input pixel.
     """
 

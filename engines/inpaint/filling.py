@@ -153,9 +153,9 @@ def _fill_crop(
 ) -> Floats:
     """One crop (H, W, 3): the network's answer, patches laid after it, and the finest detail at its own size."""
     height, width = hole.shape
-    small, mask = _shrunk(image, hole, cell.scale)
+    small, mask = shrunk(image, hole, cell.scale)
     h, w = mask.shape
-    looked_at = _shrunk(small, mask, cell.view)
+    looked_at = shrunk(small, mask, cell.view)
     # Patches want a guide that errs little: the mean of several views. Alone, one view is the sharper answer.
     views = [seed + turn for turn in VIEWS] if detail > 0 else [seed]
     answers = [look(*looked_at, see, seed=view) for view in views]
@@ -182,7 +182,7 @@ def _fill_crop(
     return enlarged(filled, field, image, hole, detail=detail, check=job.check)
 
 
-def _shrunk(image: Floats, hole: Holes, scale: float) -> tuple[Floats, Holes]:
+def shrunk(image: Floats, hole: Holes, scale: float) -> tuple[Floats, Holes]:
     """A crop and its hole at a scale, of known pixels only: nothing of the hole bleeds into its surroundings."""
     if scale == 1.0:
         return np.asarray(image, np.float32), hole
@@ -195,10 +195,10 @@ def _shrunk(image: Floats, hole: Holes, scale: float) -> tuple[Floats, Holes]:
     return np.asarray(sums / np.maximum(weight, 1e-3)[..., None], np.float32), mask
 
 
-def look(image: Floats, hole: Holes, see: See, *, seed: int) -> Floats:
+def look(image: Floats, hole: Holes, see: See, *, seed: int, multiple: int = MULTIPLE) -> Floats:
     """The network's answer for (h, w, 3), padded to sizes it takes; another seed mirrors or turns what it sees."""
     h, w = hole.shape
-    pad_h, pad_w = (-side % MULTIPLE for side in (h, w))
+    pad_h, pad_w = (-side % multiple for side in (h, w))
     x = cv2.copyMakeBorder(
         image, 0, pad_h, 0, pad_w, cv2.BORDER_REFLECT_101 if min(h, w) > 32 else cv2.BORDER_REPLICATE
     )

@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 HOLE = 127  # values above it are hole; how far above says how much of the fill shows
 MOST = 64  # pixels that a mask may grow, shrink, or be soft for
+RIM = 4  # pixels of a mask's border that may be neither black nor white without making it a soft mask
 ALIKE = 0.02  # how far the aspect ratios of a mask and its picture may be apart
 _EMPTY = "The mask is empty. Paint over what should go."
 
@@ -42,11 +43,22 @@ def checked(mask: NDArray[Any], height: int, width: int) -> Mask:
         mask = mask[..., 0]
     if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
         raise OptionError("A mask is an array of uint8 with the shape (height, width), 255 where to fill.")
+    mask = without_rim(mask)
     if mask.shape != (height, width):
         mask = resized(mask, height, width)
     if not bool((mask > HOLE).any()):
         raise OptionError(_EMPTY)
     return mask
+
+
+def without_rim(mask: Mask) -> Mask:
+    """A mask that is soft only along its borders, by RIM pixels at most, without that: it was drawn smoothly, and is
+    meant to be hard. A softer one stays as it is.
+    """
+    soft = ((mask > 0) & (mask < 255)).astype(np.uint8)
+    if not soft.any() or cv2.erode(soft, np.ones((RIM + 1, RIM + 1), np.uint8)).any():
+        return mask
+    return np.asarray(np.where(mask > HOLE, 255, 0), np.uint8)
 
 
 def resized(mask: Mask, height: int, width: int) -> Mask:

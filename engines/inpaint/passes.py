@@ -17,8 +17,10 @@ from engines.inpaint.composing import as_floats, composed, levelled
 from engines.inpaint.filling import CONTEXT, See, fill
 from engines.inpaint.likenesses import Complete
 from engines.inpaint.masks import Floats, box_of
+from engines.inpaint.whole import fill_whole
 
 Frame = NDArray[np.uint8]
+PATCHED = ("inpaint_unet",)  # architectures whose answers are a guide for patches; what others answer is the fill
 Painter = Callable[[Frame, NDArray[np.bool_], int, Job], Frame]  # an aligned face, its hole, a seed -> the face whole
 
 
@@ -36,10 +38,14 @@ def run(
 ) -> list[Pixels]:
     """One picture for each seed. job's facts gain model, title, device, precision and faces.
 
-    paint: draws what is missing of an aligned face, given a seed and the job.
+    A network of other people looks at squares of its card's `best` size, and its answer is the fill.
+    paint: draws what is missing of an aligned face, given a seed and the job, where the studio's own network fills.
     """
     left, top, right, bottom = box_of(hole)
-    seen = 2 * CONTEXT + int(1.2 * min(right - left, bottom - top))  # no cell of `fill` sees further
+    patched, side = card.architecture in PATCHED, card.tiling.best
+    seen = (
+        2 * CONTEXT + int(1.2 * min(right - left, bottom - top)) if patched else max(side, right - left, bottom - top)
+    )
     left, top, right, bottom = box_of(hole, margin=seen)
     part_of = slice(top, bottom), slice(left, right)
     colours, hole = as_floats(image[part_of]), np.ascontiguousarray(hole[part_of])
@@ -49,15 +55,12 @@ def run(
         for number, seed in enumerate(seeds):
             low, high = (0.05 + 0.9 * (number + i) / len(seeds) for i in (0, 1))
             part = job.part(low, high)
-            filled = fill(
-                colours,
-                hole,
-                _see(residency, network, part),
-                complete=_in_part(paint, part),
-                seed=seed,
-                detail=detail,
-                job=part,
-            )
+            see = _see(residency, network, part)
+            if patched:
+                complete = _in_part(paint, part)
+                filled = fill(colours, hole, see, complete=complete, seed=seed, detail=detail, job=part)
+            else:
+                filled = fill_whole(colours, hole, see, side=side, seed=seed, detail=detail, job=part)
             result = image.copy()
             result[part_of] = composed(image[part_of], levelled(colours, filled, hole, part.check), weight[part_of])
             results.append(result)

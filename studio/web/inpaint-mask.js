@@ -7,7 +7,7 @@ function makeMasks(changed) {
   const LONGEST = 1536, RED = "#ff3b2f", RGB = [255, 59, 47], MEMORY = 40e6, STEPS = 80;
   const canvas = el("canvas.mask"), halo = el("canvas.halo");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const books = {};  // by the picture's file: width, height, alpha, past, future, count of masked pixels, version
+  const books = {};  // by the picture's file: width, height, alpha, past, future, count of masked pixels, version, upload
   let book = null, reach = 0, stroke = null, haloTimer = 0;
 
   const blank = (width, height) => {
@@ -212,19 +212,33 @@ function makeMasks(changed) {
     has(key) { return Boolean(books[key]?.count); },
     version(key) { return books[key]?.version || 0; },
     data(key) { return picture(books[key]).toDataURL("image/png"); },
+    // The file of an uploaded mask that has more pixels than the canvas, and what was changed since, white: the studio
+    // joins them at the file's own size. Nothing where there is none.
+    original(key) {
+      const { upload, alpha, width, height } = books[key];
+      if (!upload) return {};
+      const apart = alpha.map((value, i) => (value === upload.alpha[i] ? 0 : 255));
+      return { original: upload.path, changed: apart.some(Boolean) ? picture({ alpha: apart, width, height }).toDataURL("image/png") : null };
+    },
     file(width, height) { return new Promise((done) => { picture(book, width, height).toBlob(done, "image/png"); }); },
-    // An uploaded mask takes the place of the open one; false if it has another shape than the picture.
-    load(image) {
+    // Whether an uploaded mask has the shape of the open picture.
+    fits(image) {
       const [width, height] = book.whole, apart = Math.abs(image.width * height - image.height * width);
-      if (apart > 0.02 * Math.max(image.width * height, image.height * width) && apart > Math.max(width, height)) return false;
+      return apart <= Math.max(0.02 * Math.max(image.width * height, image.height * width), width, height);
+    },
+    // An uploaded mask takes the place of the open one. path: its file in the studio.
+    load(image, path) {
       replace(values(image, book.width, book.height));
-      return true;
+      book.upload = image.width * image.height > book.alpha.length ? { path, alpha: book.alpha.slice() } : null;
     },
     // The mask of one picture for another one, of whatever size.
     copy(from, key, width, height) {
       if (!books[from]?.count || from === key) return;
       const to = bookOf(key, width, height);
-      remember(to, lay(to, { x: 0, y: 0, w: to.width, h: to.height, alpha: values(picture(books[from]), to.width, to.height) }));
+      const scaled = ({ width, height }, alpha) => values(picture({ width, height, alpha }), to.width, to.height);
+      remember(to, lay(to, { x: 0, y: 0, w: to.width, h: to.height, alpha: scaled(books[from], books[from].alpha) }));
+      const { upload } = books[from];
+      to.upload = upload && { path: upload.path, alpha: scaled(books[from], upload.alpha) };
       if (to === book) { put(0, 0, book.width, book.height); told(); }
     },
     forget(keys) { for (const key of Object.keys(books)) if (!keys.has(key) && books[key] !== book) delete books[key]; },

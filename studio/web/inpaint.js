@@ -203,7 +203,7 @@ function seedOf(state, does, next) {
 async function keepMask(path) {
   const version = masks.version(path);
   if (kept[path]?.version !== version) {
-    const said = await server.keep({ mask: masks.data(path) }).catch(() => ({ error: "The studio does not answer." }));
+    const said = await server.keep({ mask: masks.data(path), ...masks.original(path) }).catch(() => ({ error: "The studio does not answer." }));
     if (said.error) throw new Error(said.error);
     kept[path] = { version, mask: said.mask };
   }
@@ -260,17 +260,23 @@ async function uploadMask() {
   maskFile.value = "";
   if (!file) return;
   try {
-    const image = await createImageBitmap(file), { width, height } = step();
-    if (masks.load(image)) say("");
-    else say(`This mask has another shape (${image.width} × ${image.height}) than the picture (${width} × ${height}).`, true);
+    const image = await createImageBitmap(file), { width, height, path } = step();
+    if (!masks.fits(image)) return say(`This mask has another shape (${image.width} × ${image.height}) than the picture (${width} × ${height}).`, true);
+    say("Loading the mask …");
+    const sent = await upload(file).catch(() => null);
+    if (step()?.path !== path) return;
+    if (!sent) return say("The studio does not answer.", true);
+    masks.load(image, sent.path);
+    say("");
   } catch { say(`${file.name} is not a picture the browser can read. Choose a PNG or a JPEG.`, true); }
 }
 async function saveMask() {
-  const { width, height } = step(), less = Math.min(1, Math.sqrt(24e6 / (width * height)));
-  const blob = await masks.file(Math.round(width * less), Math.round(height * less));
-  const link = el("a", { href: URL.createObjectURL(blob), download: `${item().name.replace(/\.[^.]*$/, "")}_mask.png` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 5000);
+  const { width, height, path } = step(), less = Math.min(1, Math.sqrt(24e6 / (width * height))), whole = masks.original(path).original;
+  try {
+    const href = whole ? url(await keepMask(path)) : URL.createObjectURL(await masks.file(Math.round(width * less), Math.round(height * less)));
+    el("a", { href, download: `${item().name.replace(/\.[^.]*$/, "")}_mask.png` }).click();
+    if (!whole) setTimeout(() => URL.revokeObjectURL(href), 5000);
+  } catch (error) { say(error.message, true); }
 }
 function spread() {
   const { path } = step();

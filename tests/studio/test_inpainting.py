@@ -210,6 +210,35 @@ def test_a_painted_mask_is_kept_as_it_was_painted(engines: Engines, photo: Path)
     assert path.is_relative_to(photo.parent) and np.array_equal(np.asarray(Image.open(path)), plane)
 
 
+def as_sent(plane: np.ndarray[Any, Any]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(plane).save(buffer, "PNG")
+    return PREFIX + base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_an_uploaded_mask_keeps_its_own_size_under_what_is_painted(engines: Engines, photo: Path) -> None:
+    """A comb that the small copy cannot hold stays as it is, but for where a stroke was painted or rubbed out."""
+    comb = np.zeros((300, 400), np.uint8)
+    comb[:, ::4] = 255
+    Image.fromarray(comb).save(photo.with_name("comb.png"))
+    small = np.full((30, 40), 64, np.uint8)
+    sent = {"mask": as_sent(small), "original": str(photo.with_name("comb.png")), "changed": None}
+    assert np.array_equal(np.asarray(Image.open(Masks(engines).keep(sent)["mask"])), comb)
+    changed = np.zeros_like(small)
+    changed[3:9, 5:20] = changed[20:25, 30:35] = 255
+    small[3:9, 5:20], small[20:25, 30:35] = 255, 0
+    made = np.asarray(
+        Image.open(Masks(engines).keep(sent | {"mask": as_sent(small), "changed": as_sent(changed)})["mask"])
+    )
+    assert (made[34:86, 54:196] == 255).all() and not made[200:250, 300:350].any()
+    rest = np.ones(comb.shape, bool)
+    rest[30:90, 50:200] = rest[200:250, 300:350] = False
+    assert np.array_equal(made[rest], comb[rest])
+    elsewhere = Masks(engines).keep(sent | {"original": "/etc/hostname"})
+    assert elsewhere["error"] == "Send the picture as an uploaded file."
+    assert "cannot be read" in Masks(engines).keep(sent | {"changed": as_sent(comb)})["error"]
+
+
 @pytest.mark.parametrize(
     "sent",
     [
