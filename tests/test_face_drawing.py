@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from skimage import data
 
+from engines.core import faces
 from engines.core.faces import TEMPLATE, Face
-from engines.faces import beards, drawing, hair, lids, spectacles
+from engines.faces import beards, drawing, hair, lids, makeup, spectacles
 from engines.faces.sliders import Directions
 
 EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
@@ -232,6 +236,28 @@ def test_a_beard_is_where_beards_are(side: int) -> None:
     grey = beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0, grey=1.0)
     old = grey[int(102 * scale) : int(110 * scale), int(56 * scale) : int(72 * scale)].mean((0, 1))
     assert np.ptp(old) < 0.7 * np.ptp(chin) and old.mean() > chin.mean() + 0.1
+
+
+@pytest.mark.parametrize("side", [256, 512])
+def test_a_laughing_mouth_stays_free_of_hair(side: int) -> None:
+    """scikit-image's astronaut shows her teeth, and her upper lip is drawn up to where a shut one has a moustache."""
+    photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
+    square = faces.align(photo, faces.detect(photo)[0], side)
+    face, line = square.astype(np.float32) / 255, makeup.landmarks(square)[48:60].astype(np.float64)
+    marks = drawing.marks_of(face)
+    assert marks.mouth is not None and np.abs(marks.mouth - line).max() < side / 40
+    made = drawing.laid_over(face, marks, {"beard": 1.0})
+    mouth = np.zeros((side, side), np.uint8)
+    cv2.fillPoly(mouth, [np.round(line).astype(np.int32)], 1)
+    taken = (face - made).mean(2)
+    within = cv2.erode(mouth, np.ones((3, 3), np.uint8)) > 0
+    assert np.abs(taken[within]).mean() < 0.006 and np.quantile(np.abs(taken[within]), 0.98) < 0.05
+    nose, lip = makeup.landmarks(square)[[33, 51]]
+    x, y = np.round(nose + 0.6 * (lip - nose)).astype(int)
+    part = np.s_[y - side // 64 : y + side // 64 + 1, x - side // 16 : x + side // 16]
+    assert taken[part].mean() > 0.04, "a moustache between them"
+    guess = drawing.laid_over(face, replace(marks, mouth=None), {"beard": 1.0})
+    assert np.abs((face - guess).mean(2)[within]).mean() > 0.03, "the mouth has to be looked at"
 
 
 def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:

@@ -27,7 +27,7 @@ from engines.core.image import Picture, read_image, write_image
 from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
-from engines.faces import finding, guard, makeup, mixing, pasting
+from engines.faces import finding, guard, makeup, mixing, pasting, photos
 from engines.faces.generator import Generator, private_copy
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
@@ -557,6 +557,65 @@ def test_a_face_that_is_known_is_not_learnt_again_for_a_blend(
     assert len(learnt) == 1 and not np.array_equal(done.pixels, portrait)
 
 
+TOOLS = {
+    "frontal": lambda f, photo, **more: f.frontal(photo, **more),
+    "makeup": lambda f, photo, **more: f.makeup(photo, np.ascontiguousarray(photo[..., ::-1]), **more),
+    "mix_photos": lambda f, photo, **more: f.mix_photos(photo, np.ascontiguousarray(photo[:, ::-1]), steps=2, **more),
+}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_sliders_and_keeping_the_person_go_along_with_every_tool(
+    faces: FaceEditing, portrait: Any, inverted: Inverted, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "turn_to_front", lambda *_, **__: 0.5)  # what this generator makes has no eyes
+    tool, wish = TOOLS[name], {"age": 1.0, "glasses": 1.0}
+    alone, both, kept = (
+        tool(faces, portrait, inverted=inverted, sliders=sliders, keep=keep)
+        for sliders, keep in ((None, 0.0), (wish, 0.0), (wish, 1.0))
+    )
+    assert not set(wish) & set(alone.sliders) and wish.items() <= both.sliders.items()
+    assert not np.array_equal(alone.pixels, both.pixels)
+    assert both.distance > guard.bound(1.0) and kept.distance < guard.bound(1.0) + 0.08
+    assert kept.kept < both.kept == 1.0
+    assert kept.sliders["age"] == pytest.approx(kept.kept) and kept.sliders["glasses"] == 1.0
+    with pytest.raises(OptionError, match='no slider "horns"'):
+        tool(faces, portrait, inverted=inverted, sliders={"horns": 1.0})
+
+
+def test_sliders_alone_and_beside_a_tool_that_does_nothing_are_one_edit(
+    faces: FaceEditing, portrait: Any, inverted: Inverted
+) -> None:
+    wish = {"smile": 0.7, "age": -0.5, "hair_grey": 0.6, "glasses": 1.0}
+    plain = faces.finish(portrait, inverted, wish)
+    other = np.ascontiguousarray(portrait[:, ::-1])
+    nothing = {"coarse": 0.0, "middle": 0.0, "fine": 0.0}
+    mixed = faces.mix_photos(portrait, other, inverted=inverted, sliders=wish, steps=1, **nothing)
+    unpainted = faces.makeup(portrait, other, lips=0, eyes=0, skin=0, generator=0, sliders=wish, inverted=inverted)
+    for done in (mixed, unpainted):
+        apart = np.abs(done.pixels.astype(int) - plain.pixels)
+        assert apart.max() <= 2 and done.sliders == plain.sliders and done.distance == pytest.approx(plain.distance)
+
+
+def test_a_blend_and_makeup_ask_which_faces_are_meant(faces: FaceEditing, portrait: Any) -> None:
+    red = np.ascontiguousarray(portrait[..., ::-1])
+    pair = np.ascontiguousarray(np.concatenate([portrait, red], 1))
+    first, second = sorted(faces.detect(pair), key=lambda face: face.box[0])
+    ends = [
+        faces.makeup(portrait, pair, generator=0, reference_face=face.number, model=TINY) for face in (first, second)
+    ]
+    assert (
+        np.abs(ends[0].pixels.astype(int) - portrait).max() < 12 < np.abs(ends[1].pixels.astype(int) - portrait).max()
+    )
+    for call in (
+        lambda: faces.makeup(portrait, pair, reference_face=2, model=TINY),
+        lambda: faces.mix_photos(portrait, pair, face_b=2, model=TINY),
+        lambda: faces.mix_photos(pair, portrait, face_a=2, steps=1, model=TINY),
+    ):
+        with pytest.raises(OptionError, match="There are 2 faces"):
+            call()
+
+
 def test_a_blend_meets_the_photo_in_colour_and_ends_with_the_face(portrait: Any) -> None:
     face = finding.find(portrait)[0].face
     square = pasting.aligned(portrait, face, makeup.SIDE)
@@ -612,6 +671,16 @@ def test_edit_face_and_mix_faces_from_the_command_line(command: Any, portrait: A
     assert code == 0 and read_recipe(tmp_path / "mix.png").tool == "mix-faces"
     code, facts, _ = command("transfer-makeup", str(photo), str(photo), str(tmp_path / "up.png"), "--generator", "0")
     assert code == 0 and facts["done"][0]["identity_distance"] < 0.1
+    pair = tmp_path / "two.png"
+    write_image(pair, Picture(np.ascontiguousarray(np.concatenate([portrait, portrait], 1))))
+    target, which = str(tmp_path / "chosen.png"), ("--face", "1", "--other-face", "1", "--seconds", "0.4")
+    code, facts, _ = command("mix-faces", str(pair), str(pair), target, *which, "--set", "smile=0.5", "--keep", "0.5")
+    options = read_recipe(tmp_path / "chosen.png").options
+    assert code == 0 and (options["face"], options["other_face"], options["set"]) == (1, 1, "smile=0.5")
+    assert "kept" in facts["done"][0] and options["keep"] == 0.5
+    for verb in ("mix-faces", "transfer-makeup"):
+        code, facts, _ = command(verb, str(photo), str(pair), target, "--other-face", "4", "--seconds", "0.4")
+        assert code == 1 and "There are 2 faces" in facts["failed"][0]["reason"]
     words = ("--describe", "a smiling purple wizard", "--seconds", "0.4")
     code, facts, _ = command("edit-face", str(photo), str(tmp_path / "said.png"), *words)
     assert code == 0 and facts["done"][0]["note"] == "Not understood: purple, wizard."

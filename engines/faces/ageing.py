@@ -13,6 +13,7 @@ YOUNGEST, OLDEST = 16.0, 90.0
 OLDEST_WAY = 2.0  # from 1 on the slider is at its end, and hair turns grey and skin gets lines
 _LOOKS = 10  # values at which the age is estimated, spread over the range
 _CLOSE = 1.0  # years
+_MISSED = 3.0  # years off, from which on it is said
 
 
 def wished(years: float) -> float:
@@ -20,6 +21,18 @@ def wished(years: float) -> float:
     if not YOUNGEST <= years <= OLDEST:
         raise OptionError(f"Ages go from {YOUNGEST:.0f} to {OLDEST:.0f} years here, not {years:g}. Choose one between.")
     return float(years)
+
+
+def missed(years: float, reached: float | None, *, held_back: bool = False) -> str:
+    """A sentence where the age that is reached is not the one that was wished; nothing where it is.
+
+    held_back: whether it was "keep this person" that ended it.
+    """
+    if reached is None or abs(reached - years) < _MISSED:
+        return ""
+    way = "old" if reached < years else "young"
+    why = "keeping the person allows no more" if held_back else f"this face cannot be made to look that {way}"
+    return f"It looks {reached:.0f}, not {years:.0f}: {why}."
 
 
 Estimate = Callable[[list[float]], list[float]]  # slider values -> estimated ages of the edited face

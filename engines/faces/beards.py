@@ -6,6 +6,8 @@ The generator's own direction hardly draws one, and what it draws is a shadow in
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
 _HAIRS = 460  # across the square
+_NOSE = 0.65  # where the nose ends, down from the eyes, in units of their distance
+_NEAR = 0.04  # so near to the mouth what is red or white belongs to it
 _CALM = 0.6  # how much less hairs differ where a pixel holds several: their number evens them out
 
 
@@ -26,19 +30,22 @@ def beard(
     turn: float,
     amount: float,
     *,
+    mouth: NDArray[np.float64] | None = None,
     grey: float = 0.0,
 ) -> Plane:
     """The face with a beard of the colour of its brows.  amount: above 0 a shadow and stubble, 1 a full short beard.
 
     eyes: (2, 2) at (x, y) pixels; nose: its base; turn: the nose's offset from the middle of the eyes over their
-    distance, 0 = frontal (`Face.yaw`). grey: how grey it is, 0 to 1.
+    distance, 0 = frontal (`Face.yaw`). mouth: the lips' outer line, (12, 2) from the left corner over the upper lip, as
+    dlib's points 49 to 60; None: a shut mouth of common size. grey: how grey it is, 0 to 1.
     """
     side, axes = face.shape[0], Axes(eyes)
     u, v = (plane.astype(np.float32) for plane in axes.places(axes.middle, side))
     length = float((nose - axes.middle) @ axes.down) / axes.unit / 0.65  # a head that nods is seen shortened
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
-    where = _where(u, v, amount) * _not_lips(face, u, v) * _on_skin(face, u, v)
+    lips = _Mouth.of(u, v, mouth)
+    where = _where(u, v, amount, lips) * _not_lips(face, u, v, lips.away(axes.unit)) * _on_skin(face, u, v)
     strands = _strands(u, long=1.2 + 2.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
     hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
@@ -55,10 +62,37 @@ def beard(
     return np.asarray(np.clip(made, 0, 1), np.float32)
 
 
-def _where(u: Plane, v: Plane, amount: float) -> Plane:
+@dataclass(frozen=True)
+class _Mouth:
+    """Lips and all that they enclose. inside: (S, S), 0 or 1.  top: the upper lip's line, (7, 2) of (u, v), by u."""
+
+    inside: NDArray[np.uint8]
+    top: NDArray[np.float64]
+
+    @staticmethod
+    def of(u: Plane, v: Plane, line: NDArray[np.float64] | None) -> _Mouth:
+        """The mouth of a line in pixels; see `beard`."""
+        if line is None:
+            across = np.linspace(-1, 1, 7)
+            top = np.stack([0.36 * across, 1.04 - 0.11 * np.sqrt(1 - across**2)], 1)
+            return _Mouth((np.hypot(u / 0.36, (v - 1.04) / 0.11) < 1).astype(np.uint8), top)
+        inside = np.zeros(u.shape, np.uint8)
+        cv2.fillPoly(inside, [np.round(line * 16 - 8).astype(np.int32)], 1, cv2.LINE_8, 4)
+        x, y = np.clip(np.round(line[:7] - 0.5).astype(int), 0, u.shape[0] - 1).T
+        top = np.stack([u[y, x], v[y, x]], 1).astype(np.float64)
+        return _Mouth(inside, top[np.argsort(top[:, 0])])
+
+    def away(self, unit: float) -> Plane:
+        """How far each place is from it, 0 within, in units of the eyes' distance."""
+        far = np.float32(2 * self.inside.shape[0])  # where no mouth is in the square
+        return np.asarray(np.minimum(cv2.distanceTransform(1 - self.inside, cv2.DIST_L2, 5), far) / unit, np.float32)
+
+
+def _where(u: Plane, v: Plane, amount: float, mouth: _Mouth) -> Plane:
     """How thick a beard grows at places in units of the eyes' distance, 0 to 1, soft at its ends.
 
-    A fuller one reaches further up the cheeks.
+    A fuller one reaches further up the cheeks. The moustache fills what is between the nose and the upper lip, however
+    far that is drawn up.
     """
     jaw = np.hypot(u / 0.98, (v - 0.60) / 0.99)
     inside = smooth(1.05 - jaw, 0, 0.22)
@@ -66,21 +100,26 @@ def _where(u: Plane, v: Plane, amount: float) -> Plane:
         1.04 - 0.12 * amount - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4
     )  # from the sideburns down over the cheeks
     below = smooth(v - cheek, 0, 0.24)
-    lip = smooth(v - (0.72 + 0.45 * u * u), 0, 0.12) * smooth(0.60 - np.abs(u), 0, 0.25) * smooth(0.98 - v, 0, 0.08)
+    top = np.interp(u, mouth.top[:, 0], mouth.top[:, 1])
+    high = float(np.interp(0.0, mouth.top[:, 0], mouth.top[:, 1])) - _NOSE
+    begin = np.minimum(_NOSE + min(0.05, 0.1 * high) + 0.45 * u * u, top - 0.85 * high)
+    soft = np.clip(0.4 * (top - begin), 0.03, 0.12)
+    reach = max(0.60, float(np.abs(mouth.top[:, 0]).max()) + 0.15)
+    lip = smooth((v - begin) / soft, 0, 1) * smooth(reach - np.abs(u), 0, 0.25)
+    lip = lip * smooth(top + 0.04 - v, 0, 0.08)
     sides = 1 - 0.35 * smooth(np.abs(u) - 0.5, 0, 0.3)  # thinner towards the ears
     return np.asarray(np.clip(np.maximum(inside * below * sides, 0.95 * lip), 0, 1), np.float32)
 
 
-def _not_lips(face: Plane, u: Plane, v: Plane) -> Plane:
-    """0 on lips, teeth and what is between them, 1 elsewhere."""
-    lips = np.hypot(u / 0.38, (v - 1.04) / 0.115)
-    free = np.clip((lips - 0.9) / 0.3, 0, 1)
+def _not_lips(face: Plane, u: Plane, v: Plane, away: Plane) -> Plane:
+    """0 on lips, teeth and what is between them, 1 elsewhere.  away: how far the mouth is."""
+    free = smooth(away, 0.0, 0.03)
     red = face[..., 0] - face[..., 1]
     cheeks, least = (np.abs(u) < 0.7) & (v > 0.35) & (v < 0.6), face.min(2)
-    teeth = max(0.55, float(np.quantile(least[cheeks], 0.9)) + 0.04) if cheeks.any() else 1.0
-    inner = (
-        ((red - float(np.median(red[cheeks])) > 0.06) | (least > teeth)) & (lips < 1.7) if cheeks.any() else lips < 1
-    )
+    if not cheeks.any():
+        return free
+    teeth = max(0.55, float(np.quantile(least[cheeks], 0.9)) + 0.04)
+    inner = ((red - float(np.median(red[cheeks])) > 0.06) | (least > teeth)) & (away < _NEAR)
     soft = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), max(face.shape[0] / 140, 0.6))
     return np.asarray(np.minimum(free, 1 - np.clip(1.6 * soft, 0, 1)), np.float32)
 

@@ -51,25 +51,34 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=None, help="time for learning the face; default: fixed steps")
 
 
-def _edit_arguments(parser: argparse.ArgumentParser) -> None:
+def _set_argument(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a slider, -1 to 1; may be given several times"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help=f"{what}, -1 to 1; may be given several times"
     )
+
+
+def _edit_arguments(parser: argparse.ArgumentParser) -> None:
+    _set_argument(parser, "a slider")
     parser.add_argument(
         "--describe", default="", metavar="TEXT", help='set sliders by words: "smiling, with blond hair"'
     )
     _face_arguments(parser)
 
 
+def _keep_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", type=float, default=0.0, help="0 to 1: stay the same person")
+
+
 def _face_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--face", type=int, default=0, help="which face, 0 is the largest (default)")
-    parser.add_argument("--keep", type=float, default=0.0, help="0 to 1: stay the same person")
+    _keep_argument(parser)
     parser.add_argument("--sharpen", type=float, default=0.0, help="0 to 1: sharpen the change by the upscaler")
     _common(parser)
 
 
 def _age_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--years", type=float, required=True, help="the age to look like, 16 to 90")
+    _set_argument(parser, "a slider that is moved besides")
     _face_arguments(parser)
 
 
@@ -83,7 +92,7 @@ def _edit_options(args: argparse.Namespace) -> dict[str, Fact]:
 
 
 def _age_options(args: argparse.Namespace) -> dict[str, Fact]:
-    return _face_options(args) | {"years": args.years}
+    return _face_options(args) | {"years": args.years, "set": ",".join(args.set)}
 
 
 class _EditCommands:
@@ -94,9 +103,9 @@ class _EditCommands:
 
     def edit(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
         rest: dict[str, Any] = dict(options)
-        text, settings = str(rest.pop("describe", "")), str(rest.pop("set"))
+        text, sliders = str(rest.pop("describe", "")), _sliders(rest)
         said = self.engine.describe(text, model=rest["model"]) if text else None
-        sliders = (said.sliders if said else {}) | parsed(part for part in settings.split(",") if part)
+        sliders = (said.sliders if said else {}) | sliders
         if not sliders:
             raise OptionError("Nothing to do: give a slider, like --set smile=0.6, or --describe.")
         if said and said.ignored:
@@ -105,7 +114,13 @@ class _EditCommands:
 
     def age(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
         rest: dict[str, Any] = dict(options)
-        return self.engine.age(pixels, float(rest.pop("years")), job=job, **rest).pixels
+        years, sliders = float(rest.pop("years")), _sliders(rest)
+        return self.engine.age(pixels, years, sliders=sliders, job=job, **rest).pixels
+
+
+def _sliders(options: dict[str, Any]) -> dict[str, float]:
+    """The sliders of an option "set", which is taken out."""
+    return parsed(part for part in str(options.pop("set")).split(",") if part)
 
 
 def _makeup_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,8 +130,7 @@ def _makeup_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("lips", "eyes", "skin"):
         parser.add_argument(f"--{name}", type=float, default=1.0, help="0 to 1 (default 1)")
     parser.add_argument("--generator", type=float, default=0.5, help="the makeup slider, -1 to 1; 0 is fastest")
-    parser.add_argument("--face", type=int, default=0, help="which face of IN (default 0, the largest)")
-    _common(parser)
+    _two_faces(parser, "IN", "REFERENCE")
 
 
 def _mix_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +139,14 @@ def _mix_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder")
     for name, what in (("coarse", "shape and pose"), ("middle", "features"), ("fine", "colours")):
         parser.add_argument(f"--{name}", type=float, default=0.5, help=f"{what}: 0 = A, 1 = B (default 0.5)")
+    _two_faces(parser, "A", "B")
+
+
+def _two_faces(parser: argparse.ArgumentParser, one: str, other: str) -> None:
+    parser.add_argument("--face", type=int, default=0, help=f"which face of {one} (default 0, the largest)")
+    parser.add_argument("--other-face", type=int, default=0, help=f"which face of {other} (default 0, the largest)")
+    _set_argument(parser, "a slider that is moved besides")
+    _keep_argument(parser)
     _common(parser)
 
 
@@ -140,6 +162,11 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=MODEL, help="a generator of faces (default %(default)s)")
 
 
+def _besides(args: argparse.Namespace) -> dict[str, Any]:
+    """What both photos' verbs take besides."""
+    return {"sliders": parsed(args.set), "keep": args.keep, "model": args.model, "seconds": args.seconds}
+
+
 class _Tasks:
     """What takes two photos, or none."""
 
@@ -148,23 +175,23 @@ class _Tasks:
 
     def makeup(self, args: argparse.Namespace, watch: Watch) -> Batch:
         reference = read_image(args.reference).pixels
-        options: dict[str, Any] = {name: getattr(args, name) for name in ("lips", "eyes", "skin", "generator")}
-        options |= {"face": args.face, "model": args.model, "seconds": args.seconds}
+        strengths: dict[str, Any] = {name: getattr(args, name) for name in ("lips", "eyes", "skin", "generator")}
 
         def edit(pixels: Pixels, job: Job) -> Pixels:
-            return self.engine.makeup(pixels, reference, job=job, **options).pixels
+            faces = {"face": args.face, "reference_face": args.other_face}
+            return self.engine.makeup(pixels, reference, job=job, **faces, **strengths, **_besides(args)).pixels
 
-        return self._each(args, watch, "transfer-makeup", options, edit)
+        return self._each(args, watch, "transfer-makeup", strengths, edit)
 
     def mix(self, args: argparse.Namespace, watch: Watch) -> Batch:
         other = read_image(args.other).pixels
-        options: dict[str, Any] = {name: getattr(args, name) for name in ("coarse", "middle", "fine")}
-        options |= {"model": args.model, "seconds": args.seconds}
+        parts: dict[str, Any] = {name: getattr(args, name) for name in ("coarse", "middle", "fine")}
 
         def edit(pixels: Pixels, job: Job) -> Pixels:
-            return self.engine.mix_photos(pixels, other, job=job, **options).pixels
+            faces = {"face_a": args.face, "face_b": args.other_face}
+            return self.engine.mix_photos(pixels, other, job=job, **faces, **parts, **_besides(args)).pixels
 
-        return self._each(args, watch, "mix-faces", options, edit)
+        return self._each(args, watch, "mix-faces", parts, edit)
 
     def generate(self, args: argparse.Namespace, watch: Watch) -> Batch:
         job, target = watch(args.target.name), args.target
@@ -194,7 +221,10 @@ class _Tasks:
         options: Mapping[str, Fact],
         edit: Callable[[Pixels, Job], Pixels],
     ) -> Batch:
-        recorded = {key: value for key, value in options.items() if key != "model" and value is not None}
+        """Edit the photos.  options: what the recipe records beside the faces, the sliders and the seconds."""
+        recorded = {**options, "face": args.face, "other_face": args.other_face, "keep": args.keep}
+        recorded |= {"set": ",".join(args.set)} if args.set else {}
+        recorded |= {} if args.seconds is None else {"seconds": args.seconds}
         batch = Batch()
         for source, target in plan(args.source, args.target):
             job = watch(source.name)

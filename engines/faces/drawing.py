@@ -8,7 +8,7 @@ the edit that it makes and drawn over the result, following what it says of them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from engines.core import faces
 from engines.core.faces import Face
-from engines.faces import beards, hair, lids, spectacles
+from engines.faces import beards, hair, lids, makeup, spectacles
 from engines.faces.generator import to_frame
 from engines.faces.parting import Parts
 from engines.faces.sliders import Directions
-from engines.faces.values import Sliders
+from engines.faces.values import Frame, Sliders
 
 Plane = NDArray[np.float32]
 GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
@@ -65,15 +65,24 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Marks:
-    """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`."""
+    """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`.
+
+    mouth: the lips' outer line, (12, 2), as `beards.beard` takes it; None where nobody looked.
+    """
 
     eyes: NDArray[np.float64]
     nose: NDArray[np.float64]
     turn: float
+    mouth: NDArray[np.float64] | None = None
 
     def between(self, other: Marks) -> Marks:
         """Halfway to others."""
-        return Marks((self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2)
+        mouth = self.mouth if self.mouth is None or other.mouth is None else (self.mouth + other.mouth) / 2
+        return Marks((self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2, mouth)
+
+    def with_mouth(self, square: Plane) -> Marks:
+        """With the mouth that a square shows."""
+        return replace(self, mouth=_mouth(_small(square), square.shape[0]))
 
 
 def marks_of(square: Plane, face: Face | None = None) -> Marks:
@@ -82,12 +91,21 @@ def marks_of(square: Plane, face: Face | None = None) -> Marks:
     face: of the photo the square comes from; what no detector finds was there before. None: where all are aligned to.
     """
     side = square.shape[0]
-    small = to_frame(np.asarray(cv2.resize(square, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
+    small = _small(square)
     found = faces.detect(small, smallest=_LOOK // 4, rotated=False)
     if not found:
-        return marks_before(face, side)
+        return replace(marks_before(face, side), mouth=_mouth(small, side))
     eyes, nose = ((np.array(points) + 0.5) * (side / _LOOK) for points in (found[0].eyes, found[0].nose))
-    return Marks(eyes, nose, found[0].yaw)
+    return Marks(eyes, nose, found[0].yaw, _mouth(small, side))
+
+
+def _small(square: Plane) -> Frame:
+    return to_frame(np.asarray(cv2.resize(square, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
+
+
+def _mouth(small: Frame, side: int) -> NDArray[np.float64]:
+    """The lips' outer line in a square of this side, of which `small` is the picture, uint8 (_LOOK, _LOOK, 3)."""
+    return (makeup.landmarks(small)[48:60].astype(np.float64) + 0.5) * (side / _LOOK)
 
 
 def marks_before(face: Face | None, side: int) -> Marks:
@@ -105,7 +123,15 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
     if shut > 0:
         square = lids.shut(square, marks.eyes, marks.turn, shut)
     if bearded > 0:
-        square = beards.beard(square, marks.eyes, marks.nose, marks.turn, _FULLEST * bearded**_GROWTH, grey=grey)
+        square = beards.beard(
+            square,
+            marks.eyes,
+            marks.nose,
+            marks.turn,
+            _FULLEST * bearded**_GROWTH,
+            mouth=marks.mouth,
+            grey=grey,
+        )
     if glasses > 0:
         colour, cover = spectacles.glasses(marks.eyes, marks.turn, square.shape[0], weight=0.5 + 0.5 * glasses)
         square = np.asarray(square + min(1.0, _FULL * glasses) * cover[..., None] * (colour - square), np.float32)

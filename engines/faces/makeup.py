@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.core import faces
+from engines.core.errors import OptionError
 from engines.core.faces import Photo
 from engines.faces.pasting import Plane
 
@@ -53,7 +54,16 @@ def transferred(square: Photo, reference: Photo, strengths: Mapping[str, float])
             gain = np.clip(their_spread / np.maximum(spread, 1e-3), 0.8, 1.25).astype(np.float32)
         moved = (own - mean) * gain + target
         result += strength * masks[name][..., None] * (moved - own)
-    return _rgb(result)
+    change = _rgb(result) - _rgb(own)  # the way to Lab and back moves colours by a few steps, so only changes are taken
+    return np.asarray(np.clip(square.astype(np.float32) / np.float32(255) + change, 0, 1), np.float32)
+
+
+def checked(strengths: Mapping[str, float]) -> dict[str, float]:
+    """Strengths of regions. OptionError for one outside 0 to 1."""
+    for name, value in strengths.items():
+        if not 0 <= value <= 1:
+            raise OptionError(f"{name.capitalize()} goes from 0 to 1; {value} is outside. Choose a value between.")
+    return {name: float(value) for name, value in strengths.items()}
 
 
 def regions(square: Photo) -> dict[str, Plane]:

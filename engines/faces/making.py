@@ -30,6 +30,7 @@ from engines.faces.workshop import Workshop
 from engines.models.style_generator import GeneratorOptions, stretched
 from engines.super_resolution import SuperResolution
 
+Plane = NDArray[np.float32]
 _WORN = -1.8  # of 200 held-out portraits above it 14 wear glasses and none does not, below it 3 do
 _LOOK_SIDE = 256  # at which the identity is compared while the guard searches
 
@@ -128,32 +129,39 @@ def _measured(generator: Generator, inverted: Inverted, seconds: float, job: Job
 class Edit:
     """An edit of one inverted face in one photo, at whatever strength.
 
-    after(factor) -> ws of the edited face.  deltas: the tuning the edited one is made with, None for the face's own.
+    after(factor) -> ws of the edited face.
     outline: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
     opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
     still: whether nothing else changes. lines: how many of old age's are drawn on the skin, 0 to 1.
+    blend(square, factor) -> the aligned square (S, S, 3) with another's features in it, before all else.
+    paint(square, factor) -> the edited square with makeup on it, under what is drawn.
     drawn: what is drawn over it at the photo's own size.
     """
 
     photo: Pixels
     inverted: Inverted
     after: Callable[[float], NDArray[np.float32]]
-    deltas: tuple[NDArray[np.float16], ...] | None = None
     outline: Outline | None = None
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
     opening: Callable[[float], NDArray[np.float32]] | None = None
     still: bool = False
     lines: float = 0.0
+    blend: Callable[[Frame, float], Plane] | None = None
+    paint: Callable[[Plane, float], Plane] | None = None
     drawn: drawing.Drawing | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the generator changes anything."""
+        return self.opening is not None or not self.still
 
 
 def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     """What the generator makes without and with the edit, steadied."""
     inverted = edit.inverted
-    deltas = inverted.deltas if edit.deltas is None else edit.deltas
     ways = list(dict.fromkeys([edit.after, *edit.alone.values()]))
-    made = dict(zip(ways, generator.pictures(np.stack([way(factor) for way in ways]), deltas), strict=True))
+    made = dict(zip(ways, generator.pictures(np.stack([way(factor) for way in ways]), inverted.deltas), strict=True))
     before = generator.picture(inverted)
     return Change(before, steadied(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}))
 
@@ -167,12 +175,17 @@ def made_in(
     sharpened: Callable[[Change], Change] = lambda change: change,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """The edit in an aligned square of the photo, of any side, and what is laid over it, as of `pasting.composed`."""
+    blended = None if edit.blend is None else edit.blend(square, factor)
+    under = square if blended is None else to_frame(blended)
     opening = rest = None
     if edit.opening is not None:
         opening = sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor)))
     if not edit.still:
         rest = sharpened(changed(generator, edit, factor))
-    return mouths.composed(square, opening, rest, outline=edit.outline)
+    made, laid = mouths.composed(under, opening, rest, outline=edit.outline)
+    if blended is not None:  # its colours lie between those of a frame
+        made = np.asarray(np.clip(blended + (made - under.astype(np.float32) / np.float32(255)), 0, 1), np.float32)
+    return made if edit.paint is None else edit.paint(made, factor), laid
 
 
 def looked_at(
@@ -196,7 +209,7 @@ def dyed(
         return edited
     inverted = edit.inverted
     ws = edit.drawn.latents(edit.after(factor), factor)
-    pictures = generator.pictures(ws, inverted.deltas if edit.deltas is None else edit.deltas)
+    pictures = generator.pictures(ws, inverted.deltas)
     return edit.drawn.dyed(edited, pictures, parts_of(shop, to_frame(edited), generator.job), factor)
 
 
@@ -213,7 +226,7 @@ def finish(
     start = time.monotonic()
     face = edit.inverted.face
     limit = guard.bound(keep)
-    if edit.outline is None:
+    if edit.outline is None and edit.moves:
         edit = replace(edit, outline=parts_of(shop, edit.inverted.square, job).outline)
     job.report(0.02, "Looking after the person")
 
@@ -272,11 +285,11 @@ def slider_edit(
     kinds = by_kind(directions, sliders).items()
     alone = {kind: after if len(some) == len(sliders) else moved(some) for kind, some in kinds}
     drawn_lines = lines.PART * max(0.0, sliders.get("age", 0.0)) if older is None else older
-    edit = Edit(photo, inverted, after, alone=alone, drawn=drawn, lines=drawn_lines)
+    edit = Edit(photo, inverted, after, alone=alone, still=not any(sliders.values()), drawn=drawn, lines=drawn_lines)
     if not opening:
         return edit
     wide = directions.shift(opening)
-    return replace(edit, opening=lambda factor: np.float32(factor) * wide, still=not any(sliders.values()))
+    return replace(edit, opening=lambda factor: np.float32(factor) * wide)
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,12 +13,12 @@ from engines.core.errors import ImageError, OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import ageing, drawing, guard, lines, makeup, mixing, pasting
+from engines.faces import ageing, drawing, lines, makeup, mixing, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
 from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
-from engines.faces.pasting import Change
+from engines.faces.pasting import Change, Plane
 from engines.faces.people import sheet
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Latents, Sliders
 from engines.faces.workshop import Workshop
@@ -37,6 +37,21 @@ def reference(photo: Pixels, face: Face | FoundFace | int) -> FoundFace:
         raise ImageError(f"The other photo: {error}") from error
 
 
+def wished(shop: Workshop, model: str, inverted: Inverted | None, sliders: Sliders | None) -> dict[str, float]:
+    """The sliders that are not 0, looked at before anything is learnt. OptionError for one that there is not."""
+    if not sliders:
+        return {}
+    return shop.directions(model if inverted is None else inverted.model).checked(sliders)
+
+
+def finished(
+    shop: Workshop, generator: Generator, edit: Edit, sliders: Sliders, *, keep: float, sharpen: float = 0, job: Job
+) -> Finished:
+    """An edit of which these sliders are a part, in its photo."""
+    done, _ = finish(shop, generator, edit, keep=keep, sharpen=sharpen, job=job)
+    return replace(done, sliders=scaled(sliders, done.kept))
+
+
 def with_sliders(
     shop: Workshop,
     generator: Generator,
@@ -49,15 +64,17 @@ def with_sliders(
     job: Job,
 ) -> Finished:
     """The sliders' edit in the photo."""
-    wish = shop.directions(inverted.model).checked(sliders)
+    wish = wished(shop, inverted.model, inverted, sliders)
     edit = slider_edit(shop, photo, inverted, wish)
-    finished, _ = finish(shop, generator, edit, keep=keep, sharpen=sharpen, job=job)
-    return replace(finished, sliders=scaled(wish, finished.kept))
+    return finished(shop, generator, edit, wish, keep=keep, sharpen=sharpen, job=job)
 
 
 @dataclass(frozen=True)
 class Ages:
-    """A face at any age: how old it looks along the age slider is looked at once."""
+    """A face at any age: how old it looks along the age slider is looked at once.
+
+    sliders: what is changed besides.
+    """
 
     shop: Workshop
     generator: Generator
@@ -66,14 +83,15 @@ class Ages:
     job: Job
     before: float
     seen: ageing.Curve
+    sliders: Sliders = field(default_factory=dict)
 
     @staticmethod
-    def of(shop: Workshop, generator: Generator, photo: Pixels, inverted: Inverted, job: Job) -> Ages:
+    def of(shop: Workshop, generator: Generator, photo: Pixels, inverted: Inverted, job: Job, sliders: Sliders) -> Ages:
         """Look at the face along the slider. OptionError where the model has no age slider."""
         shop.directions(inverted.model).entry("age")
         square = pasting.aligned(photo, inverted.face, makeup.SIDE)
         before = float(judged(shop.catalogue, shop.residency, [square], job)[2][0])
-        blank = Ages(shop, generator, photo, inverted, job, before, ([], np.zeros(0)))
+        blank = Ages(shop, generator, photo, inverted, job, before, ([], np.zeros(0)), sliders)
         return replace(blank, seen=ageing.curve(blank.estimate))
 
     def estimate(self, values: list[float]) -> list[float]:
@@ -92,30 +110,28 @@ class Ages:
         finished, result = finish(self.shop, self.generator, edit, keep=keep, sharpen=sharpen, job=job)
         after = float(judged(self.shop.catalogue, self.shop.residency, [result], self.job)[2][0])
         job.note(age_before=round(self.before, 1), age_after=round(after, 1))
-        sliders = {name: amount * finished.kept for name, amount in self._sliders(value).items()}
+        sliders = scaled(self._sliders(value), finished.kept)
         return replace(finished, sliders=sliders, age_before=self.before, age_after=after)
 
     def _sliders(self, value: float) -> dict[str, float]:
-        """Beyond the age slider's end hair turns grey."""
+        """Beyond the age slider's end hair turns grey, whatever colour it was to have."""
         old = max(0.0, value - 1)
-        grey = (
-            {drawing.GREY: _GREY * old}
-            if old and drawing.GREY in self.shop.directions(self.inverted.model).names
-            else {}
-        )
-        return {"age": min(value, 1.0), **grey}
+        rest = {name: amount for name, amount in self.sliders.items() if name != "age"}
+        if old and drawing.GREY in self.shop.directions(self.inverted.model).names:
+            rest[drawing.GREY] = max(rest.get(drawing.GREY, 0.0), _GREY * old)
+        return {**rest, "age": min(value, 1.0)}
 
     def _edit(self, value: float) -> Edit:
         older = lines.PART * max(0.0, min(value, 1.0)) + (1 - lines.PART) * max(0.0, value - 1)
         return slider_edit(self.shop, self.photo, self.inverted, self._sliders(value), older=older)
 
 
-def age_strip(ages: Ages, years: Sequence[float], *, height: int, job: Job) -> Frame:
+def age_strip(ages: Ages, years: Sequence[float], *, keep: float, height: int, job: Job) -> Frame:
     """One picture of the face at each age, the photo's part around it, side by side. Fact: ages, those reached."""
     views, reached = [], []
     for index, age in enumerate(years):
         part = job.part(index / len(years), (index + 1) / len(years))
-        done = ages.at(age, keep=0, sharpen=0, job=part)
+        done = ages.at(age, keep=keep, sharpen=0, job=part)
         views.append(portrait(done.pixels, ages.inverted, height))
         reached.append(f"{done.age_after:.0f}")
     job.note(ages=" ".join(reached))
@@ -151,67 +167,76 @@ def painted_by(shop: Workshop, model: str, amount: float, *, alone: bool) -> flo
 
 def made_up(
     shop: Workshop,
-    generator: Generator | None,
+    generator: Generator,
     photo: Pixels,
     inverted: Inverted,
+    sliders: Sliders,
     reference: Frame | None,
     *,
     strengths: dict[str, float],
     amount: float,
-    job: Job,
-) -> Finished:
-    """Makeup on a face: the reference's colours, region by region, and the generator's makeup direction in the regions.
+) -> Edit:
+    """Makeup on a face with these sliders: the reference's colours, region by region, and the generator's makeup
+    direction inside the regions.
 
     reference: the other face, aligned, uint8 (makeup.SIDE, makeup.SIDE, 3), or None.  amount: of the direction, -1 to
-    1; generator is None where it is 0.
+    1; at 0 the generator is not asked.
     """
-    for name, value in strengths.items():
-        if not 0 <= value <= 1:
-            raise OptionError(f"{name.capitalize()} goes from 0 to 1; {value} is outside. Choose a value between.")
-    face = inverted.face
-    square = pasting.aligned(photo, face, makeup.SIDE)
-    own = square.astype(np.float32) / np.float32(255)
-    edited = own if reference is None else makeup.transferred(square, reference, strengths)
-    job.report(0.4, "Putting on makeup")
-    if generator is not None and amount:
-        masks = makeup.regions(square)
-        weight = np.maximum.reduce([strengths[name] * masks[name] for name in makeup.REGIONS])
-        edit = slider_edit(shop, photo, inverted, {"makeup": amount})
-        by_generator = pasting.compose(square, changed(generator, edit, 1.0), weight=weight.astype(np.float32))
-        edited = np.clip(edited + by_generator - own, 0, 1)
-    side = pasting.working_side(face)
-    large = pasting.aligned(photo, face, side)
-    correction = cv2.resize(edited - own, (side, side), interpolation=cv2.INTER_CUBIC)
-    target = np.asarray(np.clip(large.astype(np.float32) / 255 + correction, 0, 1), np.float32)
-    pixels, box = pasting.paste(photo, face, large, target)
-    distance = faces.identity_distance(large, to_frame(target))
-    job.note(identity_distance=round(distance, 3), verdict=guard.verdict(distance))
-    sliders = {"makeup": amount} if amount else {}
-    return Finished(pixels, box, distance, guard.verdict(distance), sliders)
+    edit = slider_edit(shop, photo, inverted, sliders) if sliders else _untouched(photo, inverted)
+
+    def paint(square: Plane, factor: float) -> Plane:
+        side = square.shape[0]
+        seen = to_frame(pasting.even(square, makeup.SIDE))
+        own = seen.astype(np.float32) / np.float32(255)
+        parts = {name: value * factor for name, value in strengths.items()}
+        painted = own if reference is None else makeup.transferred(seen, reference, parts)
+        if amount:
+            masks = makeup.regions(seen)
+            weight = np.maximum.reduce([strengths[name] * masks[name] for name in makeup.REGIONS])
+            opening = np.float32(0) if edit.opening is None else edit.opening(factor)
+            bare = replace(inverted, ws=edit.after(factor) + opening)
+            change = changed(generator, slider_edit(shop, photo, bare, {"makeup": amount}), factor)
+            painted = painted + pasting.compose(seen, change, weight=weight.astype(np.float32)) - own
+        correction = cv2.resize(painted - own, (side, side), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(np.clip(square + correction, 0, 1), np.float32)
+
+    return replace(edit, paint=paint)
+
+
+def _untouched(photo: Pixels, inverted: Inverted) -> Edit:
+    """An edit of which the generator need not know."""
+    return Edit(photo, inverted, lambda _: inverted.ws, still=True)
 
 
 def blended(
-    generator: Generator, photo: Pixels, a: Inverted, b: Latents, mix: dict[str, float], *, job: Job
-) -> Finished:
-    """The first face's photo with the features of the blend in it; hair, light and complexion stay the photo's."""
-    both = mixing.mix(a, b, **mix)
-    side = pasting.working_side(a.face)
-    square = pasting.aligned(photo, a.face, side)
-    plain = Change(generator.picture(a), generator.picture(both))
-    change, weight = mixing.fitted(pasting.aligned(photo, a.face, makeup.SIDE), plain)
-    edited = pasting.compose(square, change, weight=weight)
-    pixels, box = pasting.paste(photo, a.face, square, edited)
-    distance = faces.identity_distance(square, to_frame(edited))
-    job.note(identity_distance=round(distance, 3), verdict=guard.verdict(distance))
-    return Finished(pixels, box, distance, guard.verdict(distance), {})
+    shop: Workshop,
+    generator: Generator,
+    photo: Pixels,
+    a: Inverted,
+    b: Latents,
+    mix: dict[str, float],
+    sliders: Sliders,
+) -> Edit:
+    """The first face's photo with the features of the blend in it; hair, light and complexion stay the photo's.
+
+    sliders: of the blended face.
+    """
+    whole = mixing.mix(a, b, **mix)
+    assert isinstance(whole, Inverted)  # a blend with a photo's face keeps its place
+    own, seen = generator.picture(a), pasting.aligned(photo, a.face, makeup.SIDE)
+
+    def blend(square: Frame, factor: float) -> Plane:
+        both = mixing.mix(a, b, **{name: part * factor for name, part in mix.items()})
+        change, weight = mixing.fitted(seen, Change(own, generator.picture(both)))
+        return pasting.compose(square, change, weight=weight)
+
+    return replace(slider_edit(shop, photo, whole, sliders), blend=blend)
 
 
-def turned_to_front(
-    shop: Workshop, generator: Generator, photo: Pixels, inverted: Inverted, strength: float, *, keep: float, job: Job
-) -> Finished:
-    """The head towards the camera: the yaw slider at which the landmarks look straight, times strength.
+def turn_to_front(shop: Workshop, generator: Generator, inverted: Inverted, strength: float, *, job: Job) -> float:
+    """The yaw slider at which the landmarks look into the camera, times strength.
 
-    It stops where this head's reach ends.
+    It stops where this head's reach ends.  Facts: yaw_before, yaw_after.
     """
     if not 0 <= strength <= 1:
         raise OptionError(f"Strength goes from 0 to 1; {strength} is outside. Choose a value between.")
@@ -232,8 +257,5 @@ def turned_to_front(
     best = 0.0 if straight else float(np.clip(-fit[1] / fit[0], -1, 1))
     low, high = inverted.reach.get("yaw", (-1.0, 1.0))
     best = float(np.clip(best, low, high))
-    slider = best / (high if best > 0 else -low)
     job.note(yaw_before=round(float(np.polyval(fit, 0.0)), 3), yaw_after=round(float(np.polyval(fit, best)), 3))
-    return with_sliders(
-        shop, generator, photo, inverted, {"yaw": slider * strength}, keep=keep, sharpen=0, job=job.part(0.2, 1.0)
-    )
+    return strength * best / (high if best > 0 else -low)
