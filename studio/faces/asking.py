@@ -82,6 +82,11 @@ class Wish:
             [dict(self.sliders), self.keep, self.sharpen, self.other, dict(self.mix), self.large], sort_keys=True
         )
 
+    def besides(self) -> dict[str, Fact]:
+        """What a recipe keeps where sliders and keeping go along with a tool."""
+        used: dict[str, Fact] = dict(self.sliders)
+        return used | ({"keep": self.keep} if self.keep else {})
+
     def recorded(self) -> dict[str, Fact]:
         """What a recipe keeps: only what was used."""
         used: dict[str, Fact] = dict(self.sliders)

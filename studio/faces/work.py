@@ -1,98 +1,34 @@
-"""What takes seconds: a photo's face sits down, an age strip, makeup, a blend of two people, a film."""
+"""Tools, what takes seconds: an age strip, makeup, a blend of two people, a head turned, a film, a data set."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engines.core.errors import ImageError, OptionError
+from engines.core.errors import OptionError
 from engines.core.files import edit_file
 from engines.core.image import Picture, Pixels, read_image, write_image
 from engines.core.job import Fact, Job, facts_line
 from engines.core.provenance import Recipe
-from engines.faces.values import Finished, FoundFace
+from engines.faces.values import Finished
 from studio.faces import asking
 from studio.faces.asking import Wish
 from studio.faces.desk import Desk
-from studio.faces.sitting import Sitting, new_key, to_canvas
-from studio.pictures import Shot, eight_bit, new_file, read_shot, shown_copy, uploaded
+from studio.faces.sitting import Sitting
+from studio.pictures import eight_bit, new_file, shown_copy, uploaded
 
 AGES = (20, 35, 50, 65, 80)
 REGIONS = ("lips", "eyes", "skin")
 FILM_SECONDS = 4.0
-FIRST_SECONDS, LEARN_SECONDS = 10.0, 15.0  # at most, until a photo's face can be edited, and for learning it better
 OTHERS, OTHER_COUNT = "into other faces", 5  # a film from face to face
 SET_LIMIT = 1000  # faces in one zip
 Sent = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A photo that was brought, and who was found in it."""
-
-    shot: Shot
-    faces: tuple[FoundFace, ...]
-
-
-def bring(desk: Desk, path: Path, job: Job) -> Brought:
-    """Read a photo and find its faces. ImageError: not a picture, or nobody in it whom the engine could edit."""
-    job.report(0.0, "Looking for faces")
-    shot = read_shot(path)
-    if shot.error:
-        raise ImageError(shot.error)
-    found = desk.engine.detect(desk.sittings.photo(shot).pixels)
-    if not found:
-        raise ImageError(desk.engine.no_face())
-    if not any(face.usable for face in found):
-        raise ImageError("This face is too small or too unclear to be edited. Send a larger photo from the front.")
-    return Brought(shot, tuple(found))
-
-
-def choices(brought: Brought) -> dict[str, Any]:
-    """Several faces: the page asks which."""
-    shot = brought.shot
-    faces = [
-        {"number": face.number, "box": list(face.box), "hints": list(face.hints), "usable": face.usable}
-        for face in brought.faces
-    ]
-    return {"name": shot.name, "picture": shot.before, "width": shot.width, "height": shot.height, "faces": faces}
-
-
-def sit(desk: Desk, brought: Brought, number: int, job: Job) -> Sitting:
-    """A face of a photo into the generator: it can be edited at once. OptionError for one that is not there."""
-    face = next((one for one in brought.faces if one.number == number), None)
-    if face is None:
-        raise OptionError("There is no such face in this photo. Choose one of the boxes.")
-    inverted = desk.engine.invert(desk.sittings.photo(brought.shot).pixels, face, seconds=FIRST_SECONDS, job=job)
-    shot, base = brought.shot, desk.engine.render(inverted, {})
-    return desk.sittings.put(
-        Sitting(
-            key=new_key(),
-            who=inverted,
-            base=base,
-            name=shot.name,
-            picture=shot.before,
-            width=shot.width,
-            height=shot.height,
-            matrix=to_canvas(inverted.face.to_square(base.shape[0])),
-            shot=shot,
-            face=face,
-            facts={**job.facts, "seconds": inverted.seconds},
-        )
-    )
-
-
-def learn(desk: Desk, sitting: Sitting, job: Job) -> Sitting:
-    """The same sitting, its face learned better by tuning the generator to it; sliders stay as they are."""
-    tuned = desk.engine.refine(sitting.inverted, seconds=LEARN_SECONDS, job=job)
-    facts = {**job.facts, "seconds": tuned.seconds}
-    base = desk.engine.render(tuned, {})
-    return desk.sittings.put(replace(sitting, who=tuned, base=base, version=sitting.version + 1, facts=facts))
+Edit = dict[str, Any]  # what goes along with every edit of a photo: sliders, keep, inverted, job
 
 
 @dataclass(frozen=True)
@@ -140,9 +76,12 @@ def spent(job: Job) -> str:
 def strip(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     """The photo's face at several ages, side by side."""
     photo = _photo(desk, sitting)
-    pixels = desk.engine.age_strip(photo.pixels, AGES, height=512, inverted=sitting.inverted, job=job)
+    wish = Wish.of(sent)
+    pixels = desk.engine.age_strip(
+        photo.pixels, AGES, height=512, sliders=wish.sliders, keep=wish.keep, inverted=sitting.inverted, job=job
+    )
     target = new_file(f"{Path(sitting.name).stem}_ages.png")
-    options: dict[str, Fact] = {"ages": " ".join(map(str, AGES)), "face": _number(sitting)}
+    options = {**wish.besides(), "ages": " ".join(map(str, AGES)), "face": _number(sitting)}
     write_image(target, Picture(pixels, target.name), recipe=Recipe("age-strip", sitting.who.model, options))
     *most, last = str(job.facts["ages"]).split()
     words = f"They look {', '.join(most)} and {last} years old"
@@ -154,43 +93,43 @@ def years(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     """The photo with the face at an age in years."""
     age = asking.number(sent.get("years", 60), 16, 90, "An age")
 
-    def edit(pixels: Pixels, part: Job) -> Finished:
-        return desk.engine.age(pixels, age, inverted=sitting.inverted, job=part)
+    def edit(pixels: Pixels, wish: Edit) -> Finished:
+        return desk.engine.age(pixels, age, sharpen=asking.number(sent.get("sharpen") or 0, 0, 1, "Sharpen"), **wish)
 
-    return _edited(desk, sitting, "age-face", f"at_{age:.0f}", {"years": age}, edit, job)
+    return _edited(desk, sitting, sent, "age-face", f"at_{age:.0f}", {"years": age}, edit, job)
 
 
 def front(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     """The head turned towards the camera."""
 
-    def edit(pixels: Pixels, part: Job) -> Finished:
-        return desk.engine.frontal(pixels, inverted=sitting.inverted, job=part)
+    def edit(pixels: Pixels, wish: Edit) -> Finished:
+        return desk.engine.frontal(pixels, **wish)
 
-    return _edited(desk, sitting, "edit-face", "frontal", {"frontal": 1.0}, edit, job)
+    return _edited(desk, sitting, sent, "edit-face", "frontal", {"frontal": 1.0}, edit, job)
 
 
 def makeup(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
-    """The makeup of a reference photo on the photo's face."""
-    reference = _upload(sent)
-    parts: dict[str, Any] = {
-        name: asking.number(sent.get(name, 1), 0, 1, name.capitalize()) for name in ("lips", "eyes", "skin")
-    }
+    """The makeup of a reference photo on the photo's face; the generator's own where it is asked for."""
+    reference, number = _upload(sent)
+    parts: dict[str, Any] = {name: asking.number(sent.get(name, 1), 0, 1, name.capitalize()) for name in REGIONS}
+    parts["generator"] = asking.number(sent.get("generator") or 0, 0, 1, "The generator's part")
 
-    def edit(pixels: Pixels, part: Job) -> Finished:
-        return desk.engine.makeup(pixels, reference.pixels, **parts, generator=0.0, inverted=sitting.inverted, job=part)
+    def edit(pixels: Pixels, wish: Edit) -> Finished:
+        return desk.engine.makeup(pixels, reference.pixels, reference_face=number, **parts, **wish)
 
-    return _edited(desk, sitting, "transfer-makeup", "makeup", dict(parts), edit, job)
+    options = {**parts, "other_face": number}
+    return _edited(desk, sitting, sent, "transfer-makeup", "makeup", options, edit, job)
 
 
 def mix(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
     """The photo with a blend of its face and another photo's."""
-    other = _upload(sent)
+    other, number = _upload(sent)
     parts: dict[str, Any] = {name: asking.number(sent.get(name, 0.5), 0, 1, name.capitalize()) for name in asking.MIX}
 
-    def edit(pixels: Pixels, part: Job) -> Finished:
-        return desk.engine.mix_photos(pixels, other.pixels, **parts, inverted=sitting.inverted, job=part)
+    def edit(pixels: Pixels, wish: Edit) -> Finished:
+        return desk.engine.mix_photos(pixels, other.pixels, face_b=number, **parts, **wish)
 
-    return _edited(desk, sitting, "mix-faces", "mix", dict(parts), edit, job)
+    return _edited(desk, sitting, sent, "mix-faces", "mix", {**parts, "other_face": number}, edit, job)
 
 
 def film(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
@@ -242,27 +181,32 @@ def dataset(desk: Desk, sitting: Sitting, sent: Sent, job: Job) -> Product:
 def _edited(
     desk: Desk,
     sitting: Sitting,
+    sent: Sent,
     verb: str,
     ending: str,
     options: Mapping[str, Fact],
-    edit: Callable[[Pixels, Job], Finished],
+    edit: Callable[[Pixels, Edit], Finished],
     job: Job,
 ) -> Product:
-    """An edit of the sitting's photo from file to file, as the page shows it."""
+    """An edit of the sitting's photo from file to file, with the sliders that are set, as the page shows it."""
     if sitting.shot is None:
         raise OptionError("This works on a face in a photo. Bring a photo first.")
     done: list[Finished] = []
+    wish = Wish.of(sent)
 
     def work(pixels: Pixels, part: Job) -> Pixels:
-        done.append(edit(pixels, part))
+        besides: Edit = {"sliders": wish.sliders, "keep": wish.keep, "inverted": sitting.inverted, "job": part}
+        done.append(edit(pixels, besides))
         return done[0].pixels
 
     target = new_file(f"{Path(sitting.name).stem}_{ending}.png")
-    recorded = {**options, "face": _number(sitting)}
+    recorded = {**wish.besides(), **options, "face": _number(sitting)}
     result = edit_file(sitting.shot.path, target, tool=verb, options=recorded, edit=work, name=sitting.name, job=job)
     view, note = shown_copy(target, result)
     finished = done[0]
     words = f"{finished.verdict}, distance {finished.distance:.2f}"
+    if finished.kept < 0.995:
+        words += f" · held at {finished.kept:.0%}"
     if finished.age_before is not None and finished.age_after is not None:
         words += f" · looked {finished.age_before:.0f}, looks {finished.age_after:.0f}"
     height, width = result.size
@@ -272,7 +216,7 @@ def _edited(
         view,
         target.name,
         spent(job),
-        words=" ".join(filter(None, (words, note))),
+        words=". ".join(filter(None, (words, str(job.facts.get("note") or ""), note))),
         width=width,
         height=height,
         again=True,
@@ -289,8 +233,9 @@ def _number(sitting: Sitting) -> int:
     return sitting.face.number if sitting.face else 0
 
 
-def _upload(sent: Sent) -> Picture:
-    """The second photo a tool works with."""
+def _upload(sent: Sent) -> tuple[Picture, int]:
+    """The second photo a tool works with, and the number of the face in it."""
     path = uploaded(str(sent.get("path") or ""))
     picture = read_image(path, path.name, srgb=True)
-    return picture.with_pixels(np.ascontiguousarray(eight_bit(picture.pixels)))
+    number = int(asking.number(sent.get("other_face") or 0, 0, 1000, "The other face's number"))
+    return picture.with_pixels(np.ascontiguousarray(eight_bit(picture.pixels))), number

@@ -17,10 +17,11 @@ from engines import Engines
 from engines.core.errors import Cancelled
 from engines.core.job import Progress
 from studio import widgets
-from studio.faces import api, work
+from studio.faces import api, arrivals, work
+from studio.faces.arrivals import Brought
+from studio.faces.asking import Wish
 from studio.faces.desk import Answer, Desk
 from studio.faces.sitting import Gone, Sitting
-from studio.faces.work import Brought
 from studio.jobs import Stop, answer, explain, follow, handler
 from studio.pictures import data_url, uploaded
 from studio.tab import Tab
@@ -55,26 +56,33 @@ class Room:
             if number is None or brought is None:
                 path = uploaded(str(asked.get("path")))
                 brought = yield from follow(
-                    lambda job: work.bring(self.desk, path, job),
+                    lambda job: arrivals.bring(self.desk, path, job),
                     lambda now: (*before[:2], {**before[2], "work": look(now)}),
                     stop=stop,
                 )
                 usable = [face.number for face in brought.faces if face.usable]
-                if len(usable) > 1:
-                    yield brought, sitting, {**before[2], "choose": work.choices(brought), "asks": True}
+                number = usable[0] if len(usable) == 1 else arrivals.nearest(brought, asked.get("box"))
+                if number is None:
+                    yield brought, sitting, {**before[2], "choose": arrivals.choices(brought), "asks": True}
                     return
-                number = usable[0]
+            elif sitting is not None and sitting.shot == brought.shot:
+                people, was, wish = brought, self.awake(sitting.key, sitting), Wish.of(asked)
+                brought = yield from follow(
+                    lambda job: arrivals.carried(self.desk, people, was, wish),
+                    lambda now: (*before[:2], {**before[2], "work": look(now)}),
+                    stop=stop,
+                )
             people, chosen = brought, int(number)
-            faces = work.choices(people)
+            faces = arrivals.choices(people)
             made = yield from follow(
-                lambda job: work.sit(self.desk, people, chosen, job),
+                lambda job: arrivals.sit(self.desk, people, chosen, job),
                 lambda now: (*before[:2], {**before[2], "choose": faces, "work": {**look(now), "number": chosen}}),
                 stop=stop,
             )
             before = (people, made, {**self.page(made), "choose": faces})
             yield before
             tuned = yield from follow(
-                lambda job: work.learn(self.desk, made, job),
+                lambda job: arrivals.learn(self.desk, made, job),
                 lambda now: (*before[:2], {**before[2], "work": {**look(now), "number": chosen, "tuning": True}}),
                 stop=stop,
             )
@@ -108,7 +116,7 @@ class Room:
     def page(self, sitting: Sitting | None, brought: Brought | None = None) -> Page:
         """Nothing runs. brought: the photo whose other faces can be chosen still."""
         subject = self.desk.subject(sitting) if sitting else None
-        choose = work.choices(brought) if brought and sitting and sitting.shot == brought.shot else None
+        choose = arrivals.choices(brought) if brought and sitting and sitting.shot == brought.shot else None
         return {**EMPTY, "turn": secrets.token_hex(4), "subject": subject, "choose": choose}  # the page hears new ones
 
     def awake(self, key: object, sitting: Sitting | None) -> Sitting:
@@ -176,13 +184,17 @@ def build(engines: Engines, tab: gr.Tab) -> None:
         """A description."""
         return desk.words(asked)
 
+    def second(asked: dict[str, Any]) -> Answer:
+        """Who is in the photo that a tool takes something from."""
+        return arrivals.second(desk, asked)
+
     stop, asked, brought, sitting = gr.State(None), gr.State(None), gr.State(None), gr.State(None)
     page = widgets.part(
         "faces",
         EMPTY,
         elem_id="faces",
-        needs=["faces-portrait", "faces-bank"],
-        server=[frame, finish, save, make, sheet, words, opened],
+        needs=[f"faces-{part}" for part in ("portrait", "bank", "people", "edits", "ways", "tools")],
+        server=[frame, finish, save, make, sheet, words, opened, second],
         setup=desk.setup(),
     )
     begun = page.bring(room.begin, None, [stop, asked], queue=False, **QUIET)

@@ -219,3 +219,42 @@ def test_a_phone_keeps_the_face_in_view(page: Page) -> None:
     box = page.locator("#faces canvas.canvas").bounding_box()
     assert box and box["y"] >= -1 and box["height"] > 200 and box["width"] <= 390
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_tool_keeps_the_sliders_and_takes_a_face_of_the_other_photo(page: Page, tmp_path: Path) -> None:
+    one = data.astronaut()[:256, 80:336]
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    Image.fromarray(np.hstack([one, one[:, ::-1]])).save(tmp_path / "two.png")
+    enter(page)
+    page.locator("#faces .dropzone input").set_input_files(tmp_path / "astronaut.png")
+    page.locator("#faces .message", has_text="Learning this one face").wait_for(timeout=40_000)
+    page.get_by_role("button", name="Cancel", exact=True).locator("visible=true").click()
+    expect(page.locator("#faces .working")).to_be_hidden()
+    for name, value in (("smile", "0.6"), ("keep", "0.1"), ("sharpen", "0.5")):
+        page.locator(f"#faces .slider[data-name={name}] .number").fill(value)
+        page.keyboard.press("Enter")
+    page.wait_for_function(CALM)
+    expect(page.locator("#faces .verdict")).to_contain_text("distance 0.")
+    download = save(page)
+    download.save_as(tmp_path / "sharp.png")
+    recipe = read_recipe(tmp_path / "sharp.png")
+    assert [recipe.options[name] for name in ("smile", "keep", "sharpen")] == [0.6, 0.1, 0.5]
+
+    page.get_by_role("button", name="Tools", exact=True).click()
+    expect(page.locator("#faces .along")).to_have_text("Your sliders go along: Smile +0.60, keep this person 0.10.")
+    page.locator("#faces summary", has_text="Makeup from a photo").click()
+    page.get_by_label("Choose a photo with makeup").set_input_files(tmp_path / "two.png")
+    thumbs = page.locator("#faces .thumb:visible")
+    expect(thumbs).to_have_count(2)
+    expect(thumbs.first).to_have_attribute("aria-pressed", "true")
+    thumbs.nth(1).click()
+    expect(thumbs.nth(1)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Put it on").click()
+    result = page.locator("#faces .product")
+    expect(result.locator(".fine")).to_contain_text("distance 0.")
+    with page.expect_download() as waiting:
+        result.get_by_role("link", name="Download").click()
+    waiting.value.save_as(tmp_path / "made.png")
+    recipe = read_recipe(tmp_path / "made.png")
+    assert recipe.tool == "transfer-makeup"
+    assert [recipe.options[name] for name in ("smile", "keep", "other_face", "generator")] == [0.6, 0.1, 1, 0]

@@ -22,10 +22,10 @@ from engines import Engines
 from engines.core.errors import ImageError, OptionError
 from engines.core.job import Job
 from engines.core.provenance import is_marked, read_recipe
-from studio.faces import api, asking, work
+from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
 from studio.faces.desk import Desk
-from studio.faces.sitting import Gone, Sittings, to_canvas
+from studio.faces.sitting import Gone, Sitting, Sittings, to_canvas
 
 
 @pytest.fixture(autouse=True)
@@ -198,21 +198,83 @@ def test_nonsense_gets_a_sentence(desk: Desk, asked: Any) -> None:
 def test_a_photo_without_a_face_says_so(desk: Desk, files: Path) -> None:
     Image.fromarray(data.coffee()).save(files / "coffee.png")
     with pytest.raises(ImageError, match="No face was found"):
-        work.bring(desk, files / "coffee.png", Job())
+        arrivals.bring(desk, files / "coffee.png", Job())
     (files / "text.png").write_text("no picture")
     with pytest.raises(ImageError, match="not a picture"):
-        work.bring(desk, files / "text.png", Job())
+        arrivals.bring(desk, files / "text.png", Job())
 
 
 def test_a_group_is_asked_whose_face(desk: Desk, files: Path) -> None:
     one = data.astronaut()[:256, 80:336]
     Image.fromarray(np.hstack([one, one[:, ::-1]])).save(files / "two.png")
-    brought = work.bring(desk, files / "two.png", Job())
-    choose = work.choices(brought)
+    brought = arrivals.bring(desk, files / "two.png", Job())
+    choose = arrivals.choices(brought)
     assert (choose["width"], choose["height"], len(choose["faces"])) == (512, 256, 2)
     assert all(face["usable"] for face in choose["faces"])
     with pytest.raises(OptionError, match="no such face"):
-        work.sit(desk, brought, 5, Job())
+        arrivals.sit(desk, brought, 5, Job())
+
+
+def pair(path: Path) -> Path:
+    """A photo of two: the larger face, and the same one smaller and in other colours."""
+    one = data.astronaut()[:256, 80:336]
+    two = np.zeros_like(one)
+    two[:180, :180] = np.asarray(Image.fromarray(one[..., [2, 0, 1]]).resize((180, 180)))
+    Image.fromarray(np.hstack([one, two])).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sitting(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sitting]:
+    """The larger face of `pair`, brought into the generator for a second."""
+    place = tmp_path_factory.mktemp("pair")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(place))
+        patch.setattr(arrivals, "FIRST_SECONDS", 1.0)
+        yield arrivals.sit(desk, arrivals.bring(desk, pair(place / "two.png"), Job()), 0, Job())
+
+
+def test_the_next_face_gets_the_picture_as_it_is_now(desk: Desk, sitting: Sitting, files: Path) -> None:
+    assert sitting.shot and sitting.face
+    brought = arrivals.Brought(sitting.shot, tuple(desk.engine.detect(desk.sittings.photo(sitting.shot).pixels)))
+    assert arrivals.carried(desk, brought, sitting, Wish()) is brought
+    next_one = arrivals.carried(desk, brought, sitting, Wish(sliders={"smile": 0.9}))
+    assert (next_one.faces, next_one.shot.name) == (brought.faces, "two.png")
+    was, now = (np.asarray(Image.open(shot.path)) for shot in (sitting.shot, next_one.shot))
+    assert (was[:, :256] != now[:, :256]).any() and np.array_equal(was[:, 256:], now[:, 256:])
+    assert read_recipe(next_one.shot.path).options["smile"] == 0.9
+    assert [arrivals.nearest(brought, list(face.box)) for face in brought.faces] == [0, 1]
+    assert arrivals.nearest(brought, [0, 0, 3, 3]) is None and arrivals.nearest(brought, None) is None
+
+
+def test_a_tool_takes_the_sliders_along(desk: Desk, sitting: Sitting, files: Path) -> None:
+    plain = work.tool(desk, sitting, {"do": "front"}, Job())
+    smiling = work.tool(desk, sitting, {"do": "front", "sliders": {"smile": 0.9}, "keep": 0.1}, Job())
+    assert read_recipe(plain.path).options == {"frontal": 1.0, "face": 0}
+    assert read_recipe(smiling.path).options == {"smile": 0.9, "keep": 0.1, "frontal": 1.0, "face": 0}
+    with Image.open(plain.path) as one, Image.open(smiling.path) as other:
+        assert (np.asarray(one) != np.asarray(other)).any()
+    with pytest.raises(OptionError, match="Keep this person goes from 0 to 1"):
+        work.tool(desk, sitting, {"do": "years", "keep": 3}, Job())
+
+
+def test_the_other_photo_s_face_is_chosen(desk: Desk, sitting: Sitting, files: Path) -> None:
+    path = pair(files / "other.png")
+    choose = arrivals.second(desk, {"path": str(path)})["choose"]
+    assert [(face["number"], face["usable"]) for face in choose["faces"]] == [(0, True), (1, True)]
+    assert choose["name"] == "other.png" and Path(choose["picture"]).is_file()
+    sent = {"do": "makeup", "path": str(path), "skin": 0}
+    made = [work.tool(desk, sitting, {**sent, "other_face": face}, Job()) for face in (0, 1)]
+    assert [read_recipe(one.path).options["other_face"] for one in made] == [0, 1]
+    own, other = (np.asarray(Image.open(one.path)).astype(int) for one in made)
+    assert np.abs(own - other).max() > 20, "the second face has other colours"
+    painted = work.tool(desk, sitting, {**sent, "generator": 1, "lips": 1}, Job())
+    assert read_recipe(painted.path).options["generator"] == 1
+    assert (np.asarray(Image.open(painted.path)) != own).any()
+    for nonsense in ({}, {"path": "/etc/passwd"}, None):
+        assert "uploaded file" in arrivals.second(desk, nonsense)["error"]
+    with pytest.raises(OptionError, match="counted from 0"):
+        work.tool(desk, sitting, {**sent, "other_face": 7}, Job())
 
 
 def test_tools_for_photos_refuse_a_new_face(desk: Desk, files: Path) -> None:
