@@ -17,16 +17,19 @@ from engines.core.image import Picture, Pixels
 from engines.core.job import Fact, Job, take
 from engines.inpaint import checks, finding, masks, passes
 from engines.inpaint.commands import commands_of
+from engines.inpaint.examples import small_calls
+from engines.inpaint.lighting import READER, seen_by
 from engines.inpaint.masks import Mask, outlines, read_mask
 from engines.inpaint.painting import painter
 from engines.inpaint.pasting import pasted
 from engines.inpaint.select import Point, selected
 from engines.inpaint.sharpness import BOUND, sharpness
 
-__all__ = ["KINDS", "MODEL", "Inpainting", "Mask", "Point", "outlines", "read_mask", "sharpness"]
+__all__ = ["KINDS", "LIGHT", "MODEL", "READER", "Inpainting", "Mask", "Point", "outlines", "read_mask", "sharpness"]
 
 MODEL = "inpaint"
 KINDS = finding.KINDS  # what `auto_mask` finds
+LIGHT = "blend"  # the card of what `blend` asks
 FILLS = 6  # most fills to choose from
 BLURRY = "This fill came out blurry. Run it again with another seed, a smaller mask, or more detail."
 
@@ -212,36 +215,44 @@ class Inpainting(Engine):
         self,
         foreground: Pixels,
         background: Pixels,
-        mask: Mask,
+        mask: Mask | None = None,
         *,
-        x: int = 0,
-        y: int = 0,
-        match: float = 1.0,
+        x: int | None = None,
+        y: int | None = None,
+        scale: float = 1.0,
+        strength: float = 1.0,
+        model: str = LIGHT,
         job: Job | None = None,
     ) -> Pixels:
-        """An object pasted into another picture with matched colour and light.
+        """An object pasted into another picture with matched colour and light: Gaussian-Poisson blending (Wu et al.
+        2019) under a learned colour constraint.
 
-        mask: uint8, of the foreground's size, where the object is; the foreground's alpha counts too. x, y: where the
-        foreground's left upper corner comes to lie, in pixels of the background; it may stand over the edges.
-        match: 0 pastes the object as it is, 1 gives it the light and colours of the place.
+        mask: uint8, of the foreground's shape, where the object is; the foreground's alpha counts too, and is enough.
+        x, y: where the foreground's left upper corner comes to lie, in pixels of the background, and it may stand over
+        the edges; None: the object in the middle that way.  scale: of the foreground, 0.01 to 20.
+        strength: 0 pastes the object as it is, 1 gives it the light and colours of the place.
         The result has the background's size, depth and alpha (opaque under the object); outside the object every pixel
-        is the background's.
+        is the background's, to the bit.
+
+        CardError: unknown model.  OptionError: a value out of range, no mask and no alpha, an object that lies outside.
         """
         job, start = take(job), time.perf_counter()
+        card = self._card(model, light=True)
         checks.image(foreground)
         checks.image(background)
-        checks.share("Match", match)
-        mask = masks.checked(mask, *foreground.shape[:2])
+        checks.placing(x=x, y=y, scale=scale, strength=strength)
         result = pasted(
             foreground,
             background,
-            mask,
+            masks.of_object(mask, foreground),
             x=x,
             y=y,
-            match=match,
+            scale=scale,
+            strength=strength,
+            look=seen_by(card, self.residency, job.part(0.15, 0.3)),
             progress=lambda fraction: job.report(fraction, "Matching colour and light"),
         )
-        self._note_plain("Gaussian-Poisson blending", start, job)
+        self._note_plain(card.title, start, job, model=card.id)
         job.report(1.0)
         return result
 
@@ -299,32 +310,21 @@ class Inpainting(Engine):
 
     def examples(self) -> Iterator[Example]:
         """Small pictures in 8 and 16 bits, with alpha, with a hole at the border and one of a single pixel."""
-        rng = np.random.default_rng(0)
-        rgb = rng.integers(0, 256, (20, 30, 3), np.uint8)
-        rgba = rng.integers(0, 65536, (24, 16, 4), np.uint16)
-        mask = np.zeros((20, 30), np.uint8)
-        mask[5:12, 0:9] = 255
-        dot = np.zeros((24, 16), np.uint8)
-        dot[3, 4] = 255
-        yield Example("inpaint", (rgb, mask), {"seed": 2}, (20, 30, 3))
-        yield Example("inpaint", (rgba, dot), {"expand": 2, "feather": 0}, (24, 16, 4), "uint16")
-        yield Example("outpaint", (rgb,), {"left": 4, "bottom": 7}, (27, 34, 3))
-        yield Example("outpaint", (rgba[:1, :1],), {"right": 1}, (1, 2, 4), "uint16")
-        yield Example("auto_mask", (rgb, "text"), {}, (20, 30))
-        yield Example("select", (rgb, [(3, 4, True)]), {}, (20, 30))
-        yield Example("blend", (rgb, rgba, mask), {"x": -3, "y": 2}, (24, 16, 4), "uint16")
+        return small_calls()
 
     def commands(self) -> list[Command | Task]:
-        """`inpaint` and `outpaint` for the command line."""
+        """`inpaint`, `outpaint` and `blend` for the command line."""
         return commands_of(self)
 
-    def _card(self, model: str) -> ModelCard:
+    def _card(self, model: str, *, light: bool = False) -> ModelCard:
         card = self.catalogue[model]
-        if card.engine != self.name:
-            raise CardError(f"{card.title} does not fill holes in pictures. Choose a model that does.")
+        if card.engine != self.name or (card.role == READER) != light:
+            does = "light pasted objects" if light else "fill holes in pictures"
+            raise CardError(f"{card.title} does not {does}. Choose a model that does.")
         return card
 
-    def _note_plain(self, title: str, start: float, job: Job) -> None:
-        """The facts of work that no network does."""
+    def _note_plain(self, title: str, start: float, job: Job, *, model: str = "") -> None:
+        """The facts of work that no network does, or only a small one."""
+        device, precision = (self.residency.device.name, "float32") if model else ("CPU", "")
         seconds = round(time.perf_counter() - start, 3)
-        job.note(model="", title=title, device="CPU", precision="", seconds=seconds)
+        job.note(model=model, title=title, device=device, precision=precision, seconds=seconds)

@@ -16,7 +16,7 @@ from engines.core.errors import OptionError
 from engines.core.image import read_image
 from engines.core.job import Job
 from engines.inpainting import MODEL, Inpainting
-from studio.inpainting import ENGINE, FORMATS, Options, fill_file
+from studio.inpainting import FORMATS, Options, fill_file, fillers
 from studio.jobs import follow, handler
 from studio.pictures import Outcome, new_file, uploaded
 
@@ -147,7 +147,7 @@ def _answer(work: Callable[[Job, dict[str, Any]], Outcome]) -> Answer:
 
 def _documented(engines: Engines, tool: Callable[..., Answer], *files: str) -> Callable[..., Iterator[Any]]:
     """The tool as clients are told of it."""
-    ids = [card.id for card in engines.catalogue.cards(engine=ENGINE)]
+    ids = [card.id for card in fillers(engines)]
     tool.__doc__ = inspect.cleandoc(tool.__doc__ or "").replace("MODELS", ", ".join(ids))
     for name in files:  # gradio hands files over as dicts
         tool.__annotations__[name] = FileData if name == "photo" else FileData | None

@@ -11,12 +11,13 @@ from typing import Any, Literal
 from PIL import Image
 
 from engines import Engines
+from engines.core.card import ModelCard
 from engines.core.errors import OptionError
 from engines.core.image import Picture
 from engines.core.job import Fact, Job
 from engines.inpaint.masks import box_of, read_mask
 from engines.inpaint.sharpness import BOUND
-from engines.inpainting import MODEL, Inpainting
+from engines.inpainting import MODEL, READER, Inpainting
 from studio.pictures import Outcome, data_url, eight_bit, new_file, uploaded
 
 ENGINE = "inpainting"
@@ -70,6 +71,11 @@ class Filled(Outcome):
     top: int = 0
     blurry: bool = False
     close: str = ""
+
+
+def fillers(engines: Engines) -> list[ModelCard]:
+    """The models that fill holes, in the order to show them."""
+    return [card for card in engines.catalogue.cards(engine=ENGINE) if card.role != READER]
 
 
 def fill_file(engines: Engines, source: Path, name: str, *, options: Options, job: Job) -> Filled:

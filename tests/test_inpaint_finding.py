@@ -256,8 +256,8 @@ def scene(ground: tuple[float, float, float], light: float) -> tuple[Photo, Phot
 def test_outside_the_object_every_bit_stays(engine: Inpainting) -> None:
     fore, mask = scene((120, 120, 120), 0.6)
     back = np.random.default_rng(1).integers(0, 65536, (150, 200, 4), np.uint16)
-    for match in (0.0, 1.0):
-        made = engine.blend(fore, back, mask, x=-20, y=60, match=match)
+    for strength in (0.0, 1.0):
+        made = engine.blend(fore, back, mask, x=-20, y=60, strength=strength)
         where = np.zeros((150, 200), bool)
         where[60:150, 0:100] = (mask > 0)[:90, 20:]
         assert made.dtype == np.uint16 and np.array_equal(made[~where], back[~where])
@@ -270,7 +270,7 @@ def test_light_and_colour_follow_the_place(engine: Inpainting) -> None:
     fore, mask = scene((150, 150, 150), 0.5)
     back, _ = scene((190, 170, 140), 1.0)
     back[:] = np.clip(np.array((190, 170, 140)) + np.random.default_rng(2).normal(0, 2, back.shape), 0, 255)
-    plain, matched = (engine.blend(fore, back, mask, match=m).astype(float) for m in (0.0, 1.0))
+    plain, matched = (engine.blend(fore, back, mask, strength=s).astype(float) for s in (0.0, 1.0))
     ring = (mask > 0) & (np.hypot(*np.mgrid[-60:60, -60:60]) > 40)
     wrong = [np.abs(x[ring].mean(0) - (190, 170, 140)).mean() for x in (plain, matched)]
     assert wrong[1] < 0.35 * wrong[0]
@@ -290,7 +290,7 @@ def test_an_outline_keeps_its_colours(engine: Inpainting) -> None:
     cv2.circle(tight, (60, 60), 29, 255, -1)
     back = np.full((120, 120, 3), (230, 40, 40), np.uint8)
     back[:, :] = np.where(np.arange(120)[None, :, None] < 60, (230, 40, 40), (150, 150, 150))
-    made = engine.blend(fore, back, tight, match=1.0).astype(float)
+    made = engine.blend(fore, back, tight, strength=1.0).astype(float)
     inner = np.hypot(*np.mgrid[-60:60, -60:60]) < 26
     left, right = made[:, :60][inner[:, :60]].mean(0), made[:, 60:][inner[:, 60:]].mean(0)
     assert np.abs(left - right).max() < 6
@@ -299,13 +299,13 @@ def test_an_outline_keeps_its_colours(engine: Inpainting) -> None:
     assert bled > 3 * np.abs(left - right).max()
 
 
-def test_match_zero_pastes_as_it_is_and_alpha_counts(engine: Inpainting) -> None:
+def test_strength_zero_pastes_as_it_is_and_alpha_counts(engine: Inpainting) -> None:
     fore, mask = scene((150, 150, 150), 1.0)
     back = np.full((120, 120, 3), 90, np.uint8)
-    made = engine.blend(fore, back, mask, match=0.0)
+    made = engine.blend(fore, back, mask, strength=0.0)
     assert np.array_equal(made[30:90, 30:90], fore[30:90, 30:90])
     cut = np.dstack([fore, np.where(np.hypot(*np.mgrid[-60:60, -60:60]) < 30, 255, 0).astype(np.uint8)])
-    made = engine.blend(cut, back, np.full((120, 120), 255, np.uint8), match=1.0)
+    made = engine.blend(cut, back, np.full((120, 120), 255, np.uint8), strength=1.0)
     assert (made[cut[..., 3] == 0] == 90).all() and (made[55:65, 55:65] != 90).all()
 
 
@@ -317,7 +317,7 @@ def test_objects_off_the_picture_get_a_sentence(engine: Inpainting) -> None:
         engine.blend(fore, fore, mask, y=-115)
     with pytest.raises(OptionError, match="mask is empty"):
         engine.blend(fore, fore, np.zeros_like(mask))
-    with pytest.raises(OptionError, match="Match goes from 0 to 1"):
-        engine.blend(fore, fore, mask, match=-1)
+    with pytest.raises(OptionError, match="Strength goes from 0 to 1"):
+        engine.blend(fore, fore, mask, strength=-1)
     one = np.full((1, 1), 255, np.uint8)
     assert (engine.blend(fore[:1, :1], fore, one, x=7, y=9) != fore).any(2).sum() <= 1

@@ -7,6 +7,9 @@ import numpy as np
 from engines.core.errors import OptionError
 from engines.core.image import Pixels, max_megapixels
 from engines.inpaint.masks import MOST
+from engines.inpaint.pasting import SCALES
+
+FARTHEST = 1_000_000  # pixels from a picture's corner
 
 
 def image(pixels: Pixels) -> None:
@@ -37,6 +40,18 @@ def growth(height: int, width: int, *, left: int, right: int, top: int, bottom: 
         raise OptionError("Nothing to add: say how many pixels the picture should grow on a side.")
     if (height + top + bottom) * (width + left + right) > max_megapixels() * 1e6:
         raise OptionError(f"The result would have over {max_megapixels():,.0f} megapixels. Add less.")
+
+
+def placing(*, x: int | None, y: int | None, scale: float, strength: float) -> None:
+    """OptionError for a place or a size that no object can have."""
+    for name, at in (("X", x), ("Y", y)):
+        if at is not None:
+            whole(name, at, -FARTHEST, FARTHEST)
+    if isinstance(scale, bool) or not (isinstance(scale, int | float) and SCALES[0] <= scale <= SCALES[1]):
+        raise OptionError(
+            f"Scale goes from {SCALES[0]:g} to {SCALES[1]:g}; {scale} is outside. Choose a value between."
+        )
+    share("Strength", strength)
 
 
 def whole(name: str, value: int, least: int, most: int) -> None:

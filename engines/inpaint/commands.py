@@ -1,4 +1,4 @@
-"""Inpainting on the command line: inpaint and outpaint, for files and folders."""
+"""Inpainting on the command line: inpaint, outpaint and blend, for files and folders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engines.core.files import edit_file, pictures_in, plan
 from engines.core.image import Pixels
 from engines.core.job import Fact, Job
 from engines.inpaint.finding import KINDS
+from engines.inpaint.objects import blend_file
 
 if TYPE_CHECKING:
     from engines.inpainting import Inpainting
@@ -28,6 +29,7 @@ def commands_of(engine: Inpainting) -> list[Command | Task]:
     return [
         Task("inpaint", "fill in what a mask covers", _inpaint_arguments, tasks.inpaint),
         Command("outpaint", "extend pictures beyond their sides", _outpaint_arguments, _outpaint_options, tasks.extend),
+        Task("blend", "paste an object into pictures, in their colours and light", _blend_arguments, tasks.blend),
     ]
 
 
@@ -61,6 +63,21 @@ class _Tasks:
                 else:
                     mask = mask_for(source, args.mask)
                     self.engine.inpaint_file(source, target, mask=mask, options=options, model=args.model, job=job)
+            except StudioError as error:
+                batch.failures.append(Failure(str(source), str(error)))
+                continue
+            batch.done.append(job.facts | {"source": str(source), "file": str(target)})
+        return batch
+
+    def blend(self, args: argparse.Namespace, watch: Watch) -> Batch:
+        """The object in every picture of BACKGROUND. Faults of single files are listed, the rest goes on."""
+        x, y = args.at if args.at else (None, None)
+        options: dict[str, Any] = {"x": x, "y": y, "scale": args.scale, "strength": args.strength, "model": args.model}
+        batch = Batch()
+        for source, target in plan(args.background, args.target):
+            job = watch(source.name)
+            try:
+                blend_file(self.engine, args.foreground, source, target, mask=args.mask, options=options, job=job)
             except StudioError as error:
                 batch.failures.append(Failure(str(source), str(error)))
                 continue
@@ -118,3 +135,27 @@ def _outpaint_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _outpaint_options(args: argparse.Namespace) -> dict[str, Fact]:
     return {name: getattr(args, name) for name in ("model", *SIDES, "seed", "detail")}
+
+
+def _blend_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("foreground", metavar="FOREGROUND", type=Path, help="the picture that shows the object")
+    parser.add_argument("background", metavar="BACKGROUND", type=Path, help="a picture or a folder of pictures")
+    parser.add_argument("target", metavar="OUT", type=Path, help="a file, or a folder (names are kept)")
+    parser.add_argument("--mask", type=Path, help="white (or opaque) where the object is; not needed with transparency")
+    parser.add_argument(
+        "--at", type=_place, metavar="X,Y", help="where FOREGROUND's left upper corner goes, in pixels (default middle)"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="size of FOREGROUND, 0.01 to 20 (default 1)")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, help="0 = as it is; 1 = in the colours and light of the place (default)"
+    )
+    parser.add_argument("--model", default="blend", help="a model's id, see: python -m engines models")
+
+
+def _place(text: str) -> tuple[int, int]:
+    """Two whole numbers of pixels. ArgumentTypeError says what they look like."""
+    try:
+        x, y = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'"{text}" is no place. Write two numbers of pixels: --at=120,80.') from error
+    return x, y

@@ -61,6 +61,20 @@ def without_rim(mask: Mask) -> Mask:
     return np.asarray(np.where(mask > HOLE, 255, 0), np.uint8)
 
 
+def of_object(mask: NDArray[Any] | None, picture: NDArray[Any]) -> Mask:
+    """Where an object is: a mask as `checked` takes it, or the picture's own alpha, hard or soft.
+
+    OptionError without either.
+    """
+    if mask is not None:
+        return checked(mask, *picture.shape[:2])
+    if picture.shape[2] == 4:
+        alpha = picture[..., 3]
+        if bool((alpha < np.iinfo(alpha.dtype).max).any()) and bool((alpha > 0).any()):
+            return np.full(alpha.shape, 255, np.uint8)
+    raise OptionError("Say what to cut out: send a mask, or an object whose background is transparent.")
+
+
 def resized(mask: Mask, height: int, width: int) -> Mask:
     """A mask at another size of the same shape. OptionError where the aspect ratios are more than 2 % apart."""
     h, w = mask.shape

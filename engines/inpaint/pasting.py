@@ -1,10 +1,13 @@
-"""An object pasted into another picture with the colour and light of the place. Known statistics, no network.
+"""An object pasted into another picture with the colour and light of the place.
 
-The aim is that of GP-GAN (Wu et al. 2019), the Gaussian-Poisson equation: the object keeps its gradients, and its low
-frequencies follow a colour constraint. Here the constraint is the object under the light of the place, a gain for each
-channel, and on top of it lies a correction that is right at the border and fades inwards (a screened membrane). Where
-the mask follows the object's own outline there is nothing to be right about, the colours there should differ: the
-correction is left out, so that none of the place's colour bleeds into the object (Perez et al. 2003 have that fault).
+Gaussian-Poisson blending (GP-GAN, Wu et al. 2019) looks for the picture x whose gradients are the object's and whose
+low frequencies follow a colour constraint c: the least of |grad x - grad c|^2 + |x - c|^2 / fade^2, here in logarithms,
+since light multiplies. c is the object under the light that a network says it needs (lighting.py), with all its detail,
+so that its gradients are the object's in that light and x - c solves a homogeneous, screened Poisson equation, which is
+smooth and solved at a small size (membrane.py). What drives it is the border: where the mask runs through the object's
+own surroundings x has to meet the place. Where the mask follows the object's outline there is nothing to meet, the
+colours there should differ: the border is left free, so that none of the place's colour bleeds into the object (Perez
+et al. 2003 have that fault).
 """
 
 from __future__ import annotations
@@ -17,29 +20,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.core.errors import OptionError
-from engines.core.image import Pixels
+from engines.core.image import Pixels, max_megapixels
+from engines.inpaint.lighting import Light, Seen, light_of
 from engines.inpaint.masks import HOLE, Floats, Mask, box_of
 from engines.inpaint.membrane import means, spread
+from engines.inpaint.rims import cleaned
 
 AROUND = 0.35  # of an object's size: how far its surroundings reach
-LIGHT, HUE = 0.75, 0.45  # how far the brightness and the tint of the surroundings are followed
-ALONE = 0.5  # of that for an object that brings no surroundings of its own
-MOST = 2.5  # a gain at most
 FADE = 0.22  # of an object's size: how deep the correction at the border reaches
 EDGE = 0.06  # change of colour across the mask's border, of 1, that tells an outline
+DIM = 0.04  # added to colours before their logarithm: what is nearly black gets no wild gains
 SOFT = 1.5  # pixels of soft border along an outline …
 SOFTER = 0.05  # … and of an object's size where the mask runs through its surroundings
+SMALL = 640  # longest side at which borders are looked at: what is found there is smooth
+BAND = 256  # rows that are laid at a time
+SCALES = (0.01, 20.0)  # of the object
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class _Place:
-    """The object and what it is laid on, in one frame: float32 (h, w, 3) in [0, 1], share (h, w) in [0, 1]."""
+class _Object:
+    """What is visible of the object, at its new size, and where it lies.
+
+    fore: float32 (h, w, 3) in [0, 1]. share: (h, w) in [0, 1], how much of it shows. known: where the foreground shows
+    anything at all. cut: whether a mask made the outline and not the foreground's own alpha. x, y: its left upper
+    corner in the background.
+    """
 
     fore: Floats
-    back: Floats
     share: Floats
-    known: NDArray[np.bool_]  # where the foreground shows anything
+    known: NDArray[np.bool_]
+    cut: bool
     size: float
+    x: int
+    y: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.y, self.y + self.share.shape[0])
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.x, self.x + self.share.shape[1])
 
 
 def pasted(
@@ -47,119 +69,159 @@ def pasted(
     background: Pixels,
     mask: Mask,
     *,
-    x: int,
-    y: int,
-    match: float,
-    progress: Callable[[float], None],
+    x: int | None,
+    y: int | None,
+    scale: float,
+    strength: float,
+    look: Seen,
+    progress: Progress,
 ) -> Pixels:
     """The background with the object in it; equal to it outside the mask. OptionError if they do not touch."""
-    hole = mask > HOLE
-    left, top, right, bottom = box_of(hole)
-    size = float(np.sqrt(hole.sum()))
-    left, top, right, bottom = box_of(hole, margin=int(AROUND * size) + 4)
-    height, width = background.shape[:2]
-    rows, columns = slice(max(0, y + top), min(height, y + bottom)), slice(max(0, x + left), min(width, x + right))
-    theirs = slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
-    if rows.start >= rows.stop or columns.start >= columns.stop or not hole[theirs].any():
-        raise OptionError("The object lies outside the picture. Move it in.")
-    progress(0.05)
-    place = _place(foreground[theirs], background[rows, columns], mask[theirs], size)
-    progress(0.2)
-    lit = _lit(place, match)
+    progress(0.02)
+    thing = _object(foreground, background.shape, mask, x=x, y=y, scale=scale)
+    progress(0.15)
+    light = light_of(background, thing.fore, thing.share, x=thing.x, y=thing.y, look=look)
+    progress(0.3)
+    border, correction = _border(thing), None
+    if strength > 0 and border.max() > 0.01:
+        correction = _correction(
+            thing, background, light, border, strength, lambda share: progress(0.35 + 0.15 * share)
+        )
     progress(0.5)
-    border = _border(place)
-    weight = _weight(place, border, match)
-    if match > 0:
-        lit = lit + match * _correction(place, lit, border, lambda share: progress(0.55 + 0.3 * share))
-    progress(0.85)
-    return _laid(background, lit, weight, rows, columns)
+    return _laid(background, thing, light, border, correction, strength, progress)
 
 
-def _place(fore: Pixels, back: Pixels, mask: Mask, size: float) -> _Place:
-    """Both pictures as floats; the foreground's alpha counts as mask."""
-    share: Floats = np.clip((mask.astype(np.float32) - HOLE) / np.float32(255 - HOLE), 0, 1)
-    known = np.ones(mask.shape, bool)
-    if fore.shape[2] == 4:
-        alpha = fore[..., 3].astype(np.float32) / np.float32(np.iinfo(fore.dtype).max)
-        share = share * alpha
-        known = alpha > 0.5
-    return _Place(_unit(fore), _unit(back), share, known, size)
+def _object(fore: Pixels, shape: tuple[int, ...], mask: Mask, *, x: int | None, y: int | None, scale: float) -> _Object:
+    """Cut out, scaled and placed; without x or y in the middle that way."""
+    hole = mask > HOLE
+    size = float(np.sqrt(hole.sum())) * scale
+    left, top, right, bottom = box_of(hole)
+    middle = (left + right) / 2 * scale, (top + bottom) / 2 * scale
+    x, y = (round(n / 2 - m) if at is None else at for at, n, m in ((x, shape[1], middle[0]), (y, shape[0], middle[1])))
+    left, top, right, bottom = box_of(hole, margin=int(AROUND * size / scale) + 4)
+    peak = np.float32(np.iinfo(fore.dtype).max)
+    part, share = fore[top:bottom, left:right], _share(mask[top:bottom, left:right])
+    alpha = part[..., 3] / peak if part.shape[2] == 4 else np.ones(share.shape, np.float32)
+    layers = np.dstack([part[..., :3] * (alpha / peak)[..., None], alpha, alpha * share]).astype(np.float32)
+    height, width = (max(1, round(n * scale)) for n in share.shape)
+    if height * width > max_megapixels() * 1e6:
+        raise OptionError(f"The object would have over {max_megapixels():,.0f} megapixels. Scale it less.")
+    if scale != 1:
+        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        layers = np.asarray(cv2.resize(layers, (width, height), interpolation=kind), np.float32).clip(0, 1)
+    x, y = x + round(left * scale), y + round(top * scale)
+    rows, columns = slice(max(0, -y), shape[0] - y), slice(max(0, -x), shape[1] - x)
+    layers = layers[rows, columns] if rows.stop > 0 and columns.stop > 0 else layers[:0]
+    if not layers.size or not (layers[..., 4] > 0).any():
+        raise OptionError("The object lies outside the picture. Move it in.")
+    colours = np.asarray(layers[..., :3] / np.maximum(layers[..., 3:4], np.float32(1e-4)), np.float32)
+    known, cut = layers[..., 3] > 0.5, bool((alpha > 0.99).all())
+    return _Object(colours, layers[..., 4], known, cut, size, max(0, x), max(0, y))
 
 
-def _unit(pixels: Pixels) -> Floats:
-    return np.asarray(pixels[..., :3] * np.float32(1 / np.iinfo(pixels.dtype).max), np.float32)
+def _share(mask: Mask) -> Floats:
+    return np.asarray(np.clip((mask.astype(np.float32) - HOLE) / np.float32(255 - HOLE), 0, 1), np.float32)
 
 
-def _lit(place: _Place, match: float) -> Floats:
-    """The object under the light of the place: a gain for each channel of linear light, whites kept white."""
-    if match == 0:
-        return place.fore
-    inside = place.share > 0.5
-    reach = max(3, int(AROUND * place.size)) | 1
-    near = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    ring = near & ~(cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0) & place.known
-    own, follow = (ring, 1.0) if ring.sum() > 0.1 * inside.sum() else (inside, ALONE)
-    if not own.any():
-        return place.fore
-    theirs, ours = _mean_light(place.fore[own]), _mean_light(place.back[near])
-    bright = float(ours.mean() / theirs.mean())
-    tint = ours / theirs / bright
-    gain = np.clip(bright ** (LIGHT * follow * match) * tint ** (HUE * follow * match), 1 / MOST, MOST)
-    linear = place.fore**2.2
-    lifted = np.where(gain > 1, linear * gain / (1 + (gain - 1) * linear), linear * gain)
-    return np.asarray(lifted ** (1 / 2.2), np.float32)
+def _reduced(thing: _Object) -> float:
+    return min(1.0, SMALL / float(max(thing.share.shape)))
 
 
-def _mean_light(colours: Floats) -> NDArray[np.float64]:
-    return np.asarray((colours.astype(np.float64) ** 2.2).mean(0) + 0.004)
+def _resized(values: Floats, size: tuple[int, int]) -> Floats:
+    kind = cv2.INTER_AREA if values.shape[1] > size[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, size, interpolation=kind), np.float32)
 
 
-def _border(place: _Place) -> Floats:
-    """(h, w): 1 where the mask's border runs through the object's own surroundings, 0 where it is its outline.
+def _size_at(thing: _Object, step: float) -> tuple[int, int]:
+    height, width = thing.share.shape
+    return max(1, round(width * step)), max(1, round(height * step))
+
+
+def _border(thing: _Object) -> Floats:
+    """1 where the mask's border runs through the object's own surroundings, 0 where it is its outline, small.
 
     Told by the change of the foreground's colour across the border, a little off it to both sides.
     """
-    step = max(2.0, min(6.0, 0.02 * place.size))
-    inside = (place.share > 0.5).astype(np.float32)
-    known = place.known.astype(np.float32)
-    within, without = (means(place.fore, part, step) for part in (inside * known, (1 - inside) * known))
+    step = _reduced(thing)
+    size = _size_at(thing, step)
+    fore = _resized(thing.fore, size)
+    inside = (_resized(thing.share, size) > 0.5).astype(np.float32)
+    known = _resized(thing.known.astype(np.float32), size)
+    off = max(2.0, min(6.0, 0.02 * thing.size * step))
+    within, without = (means(fore, part, off) for part in (inside * known, (1 - inside) * known))
     change = np.abs(within[0] - without[0]).max(2)
     seen = np.minimum(within[1], without[1]) > 0.05
     through = np.where(seen, np.exp(-((change / EDGE) ** 2)), 0).astype(np.float32)
     line = np.asarray(cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.float32)
-    return means(through[..., None], line, max(3.0, 0.06 * place.size))[0][..., 0]
+    return means(through[..., None], line, max(3.0, 0.06 * thing.size * step))[0][..., 0]
 
 
-def _weight(place: _Place, border: Floats, match: float) -> Floats:
-    """How much of the object shows, (h, w): soft inside the mask, more so where it runs through its surroundings."""
-    hard = (place.share > 0).astype(np.uint8)
-    near = cv2.distanceTransform(hard, cv2.DIST_L2, 5)
-    soft = SOFT + match * border * (SOFTER * place.size)
-    t = np.clip(near / (soft + 1), 0, 1)
-    return np.asarray(np.minimum(place.share, t * t * (3 - 2 * t)), np.float32)
-
-
-def _correction(place: _Place, lit: Floats, border: Floats, progress: Callable[[float], None]) -> Floats:
-    """What to add to the lit object so that it meets the place at the border, (h, w, 3)."""
-    apart = np.asarray(cv2.GaussianBlur(place.back - lit, (0, 0), max(1.0, 0.01 * place.size)), np.float32)
-    inside = (place.share > 0.5).astype(np.float32)
-    return spread(apart * border[..., None], inside, fade=FADE * place.size, progress=progress)
-
-
-def _laid(background: Pixels, lit: Floats, weight: Floats, rows: slice, columns: slice) -> Pixels:
-    """The background with the object laid on; where the weight is 0 it is the background's, to the bit."""
-    result = background.copy()
+def _correction(
+    thing: _Object, background: Pixels, light: Light, border: Floats, strength: float, progress: Progress
+) -> Floats:
+    """Logarithms of the gains by which the lit object meets the place at the border, (h, w, 3), small."""
+    step = border.shape[1] / thing.share.shape[1]
+    size = border.shape[1], border.shape[0]
     peak = np.float32(np.iinfo(background.dtype).max)
+    place = _resized(background[thing.rows, thing.columns, :3].astype(np.float32) / peak, size)
+    lit = _resized(_lit(thing, light, strength, slice(0, thing.share.shape[0])), size)
+    blur = max(1.0, 0.01 * thing.size * step)
+    place, lit = (np.asarray(cv2.GaussianBlur(x, (0, 0), blur), np.float32).clip(0) for x in (place, lit))
+    apart = np.log((place + DIM) / (lit + DIM))
+    inside = (_resized(thing.share, size) > 0.5).astype(np.float32)
+    wanted = np.asarray(strength * apart * border[..., None], np.float32)
+    return spread(wanted, inside, fade=FADE * thing.size * step, progress=progress)
+
+
+def _lit(thing: _Object, light: Light, strength: float, rows: slice) -> Floats:
+    if strength == 0:
+        return thing.fore[rows]
+    return light.on(thing.fore[rows], x=thing.x, y=thing.y + rows.start, strength=strength)
+
+
+def _laid(
+    background: Pixels,
+    thing: _Object,
+    light: Light,
+    border: Floats,
+    correction: Floats | None,
+    strength: float,
+    progress: Progress,
+) -> Pixels:
+    """The background with the object laid on, band by band; where nothing of it shows it is the background's."""
+    result = background.copy()
+    height, width = thing.share.shape
+    weight, fore = thing.share, thing.fore
+    if thing.cut:
+        near = np.asarray(cv2.distanceTransform((thing.share > 0).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+        wide = _resized(border, (width, height))
+        t = np.clip(near / (SOFT + 1 + strength * wide * (SOFTER * thing.size)), 0, 1)
+        weight = np.minimum(thing.share, t * t * (3 - 2 * t))
+        fore, weight = cleaned(fore, thing.share, weight, near, outline=1 - wide)
+        progress(0.6)
+    thing = _Object(fore, weight, thing.known, thing.cut, thing.size, thing.x, thing.y)
+    change = None if correction is None else _resized(correction, (width, height))
+    for top in range(0, height, BAND):
+        rows = slice(top, min(height, top + BAND))
+        lit = _lit(thing, light, strength, rows)
+        if change is not None:
+            lit = (lit + DIM) * np.exp(change[rows]) - DIM
+        _lay(result[thing.rows, thing.columns][rows], lit, weight[rows])
+        progress(0.6 + 0.4 * rows.stop / height)
+    return result
+
+
+def _lay(view: Pixels, lit: Floats, weight: Floats) -> None:
+    """Lay colours (rows, columns, 3) onto a part of a picture, in place; where the weight is 0 not a bit changes."""
+    peak = np.float32(np.iinfo(view.dtype).max)
     shown = weight[..., None]
-    view = result[rows, columns]
     under = view[..., :3].astype(np.float32)
     mixed: Floats
-    if background.shape[2] == 4:
+    if view.shape[2] == 4:
         alpha = view[..., 3:].astype(np.float32) / peak
         total = shown + alpha * (1 - shown)
         mixed = np.asarray((lit * peak * shown + under * alpha * (1 - shown)) / np.maximum(total, 1e-6), np.float32)
-        view[..., 3] = np.where(weight > 0, np.rint(total[..., 0] * peak), view[..., 3]).astype(background.dtype)
+        view[..., 3] = np.where(weight > 0, np.rint(total[..., 0] * peak), view[..., 3]).astype(view.dtype)
     else:
         mixed = np.asarray(under + shown * (lit * peak - under), np.float32)
-    view[..., :3] = np.where(shown > 0, np.clip(np.rint(mixed), 0, peak), under).astype(background.dtype)
-    return result
+    view[..., :3] = np.where(shown > 0, np.clip(np.rint(mixed), 0, peak), under).astype(view.dtype)

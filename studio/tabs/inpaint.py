@@ -22,7 +22,7 @@ from studio.arriving import arrive
 from studio.inpaint_api import inpaint_tool, outpaint_tool
 from studio.inpaint_masks import Masks
 from studio.inpaint_steps import Sheet, begin_at, desk_item, sheets, take, with_fills
-from studio.inpainting import ENGINE, FORMATS, Filled, Options, fill_file, panel_options
+from studio.inpainting import FORMATS, Filled, Options, fill_file, fillers, panel_options
 from studio.jobs import Stop, answer, handler
 from studio.pictures import Shot, bundle, view
 from studio.running import run_through, tell
@@ -209,7 +209,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
 def models(engines: Engines) -> list[tuple[str, str]]:
     """The networks to choose from, as a title and an id; what has to be downloaded says how much that is."""
     found = []
-    for card in engines.catalogue.cards(engine=ENGINE):
+    for card in fillers(engines):
         away = "" if engines.catalogue.is_local(card) else f" · downloads {card.bytes / 1e6:.0f} MB once"
         found.append((f"{card.title}{away}", card.id))
     return found
