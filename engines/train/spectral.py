@@ -6,13 +6,16 @@ learns its own scale (Zhai et al. 2023): W = gain V / sigma(V). At the start the
 that a network goes on as it was.
 """
 
+import copy
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+M = TypeVar("M", bound=nn.Module)
 _STARTING = 20  # power iterations when it is put on; then one at each pass in training mode
 _ORIGINAL, _PARTS = ".parametrizations.weight.original", ".parametrizations.weight.0."
 
@@ -73,3 +76,12 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif _PARTS not in name:
             plain[name] = value
     return plain
+
+
+def plain_copy(net: M) -> M:
+    """A copy of a network without it: plain weights of the same values."""
+    copied = copy.deepcopy(net)
+    for part in copied.modules():
+        if parametrize.is_parametrized(part, "weight"):
+            parametrize.remove_parametrizations(part, "weight")
+    return copied
