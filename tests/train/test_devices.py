@@ -60,7 +60,7 @@ def weight(shapes: list[tuple[torch.Size, torch.dtype]]) -> int:
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_step_sends_no_picture(name: str, there: Elsewhere) -> None:
-    """Noise and masks of one channel may go, and one picture's size of noise for `parts`; pictures are there already."""
+    """Noise and masks of one channel may go, and for `parts` noise in colour; pictures are there already."""
     trained: Any = MAKERS[name]()
     kept = {
         "attributes": lambda: [labelled.pictures.images for labelled in trained.training],
