@@ -8,9 +8,10 @@ import torch
 
 from engines.models.efficientnet_lite import EfficientNetLite, fold_batch_norms
 from engines.train import recipes
-from engines.train.recipes import colorize, inpaint
+from engines.train.recipes import blend, colorize, inpaint
 from tests.train import (
     test_attributes,
+    test_blend,
     test_colorize,
     test_encoder,
     test_faces,
@@ -32,7 +33,7 @@ def small_backbone(_: str) -> EfficientNetLite:
 
 @pytest.fixture(autouse=True)
 def tiny_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (colorize, inpaint):
+    for module in (blend, colorize, inpaint):
         monkeypatch.setattr(module, "load_backbone", small_backbone)
 
 
@@ -43,6 +44,7 @@ ALONE: dict[str, Callable[[], Any]] = {
     "teach": test_teach.trainee,
     "colorize": lambda: test_colorize.trainee(matching_from=0, adversarial_from=10**9, **LATER),
     "inpaint": lambda: test_inpaint.trainee(adversarial_from=10**9, **LATER),
+    "blend": lambda: test_blend.trainee(test_blend.discs(), adversarial_from=10**9, **LATER),
 }
 # networks against a discriminator, and which of a step's two losses is the network's
 OPPOSED: dict[str, tuple[Callable[[], Any], int]] = {
@@ -50,6 +52,7 @@ OPPOSED: dict[str, tuple[Callable[[], Any], int]] = {
     "grow": (lambda: test_grow.trainee(g_lr=(1e-5, 1e-5)), 1),
     "colorize": (lambda: test_colorize.trainee(matching_from=0, adversarial_from=0, **LATER), 0),
     "inpaint": (lambda: test_inpaint.trainee(adversarial_from=0, r1=0.0, **LATER), 0),
+    "blend": (lambda: test_blend.trainee(test_blend.discs(), adversarial_from=0, r1=0.0, **LATER), 0),
 }
 
 
