@@ -30,6 +30,7 @@ CLUSTERS = 6
 FOUND_AT = 80  # side at which outlines are sought
 LEAST, MOST = 0.03, 0.6  # part of the square that an object takes
 KINDS = ("outline", "moved", "cut")  # in its place, along its outline; elsewhere in its photo; cut through
+CPU = torch.device("cpu")
 CLOSEST = 0.55  # the smallest part of a picture's side that a square shows
 
 
@@ -39,6 +40,10 @@ class Labelled:
 
     pictures: Pictures
     labels: Tensor
+
+    def seen_on(self, device: torch.device) -> "Labelled":
+        """The same, its pictures on a device; labels stay on the CPU, where masks are drawn."""
+        return Labelled(self.pictures.to(device), self.labels)
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,16 @@ def outlines(image: NDArray[np.uint8], objects: bool) -> NDArray[np.uint8]:
 
 
 class Pieces:
-    """Draws batches from several data sets by their shares."""
+    """Draws batches from several data sets by their shares.
 
-    def __init__(self, sets: Mapping[str, Labelled], shares: Mapping[str, float], *, side: int) -> None:
-        self.sets, self.side = list(sets.values()), side
+    device: where pictures are kept and composites are made. Masks and random numbers come from the CPU, so that the
+    same seed means the same batch on every device.
+    """
+
+    def __init__(
+        self, sets: Mapping[str, Labelled], shares: Mapping[str, float], *, side: int, device: torch.device = CPU
+    ) -> None:
+        self.sets, self.side, self.device = [data.seen_on(device) for data in sets.values()], side, device
         chances = np.array([shares.get(name, 1.0) for name in sets])
         self.chances = chances / chances.sum()
 
@@ -125,7 +136,7 @@ class Pieces:
             others = [self._stranger(numbers) for _ in range(strangers)]
             theirs = [torch.stack(column) for column in zip(*others, strict=True)]
             truth, spoilt, masks = (torch.cat(pair) for pair in zip((truth, spoilt, masks), theirs, strict=True))
-        return Pasted(truth, spoilt, masks, torch.arange(count + strangers) < count)
+        return Pasted(truth, spoilt, masks, torch.arange(count + strangers, device=self.device) < count)
 
     def _own(self, kind: str, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """A truth, the picture its object is cut from (equal to it there), and the mask."""
@@ -133,9 +144,9 @@ class Pieces:
         image, labels = self._square(chosen, rng)
         if kind == "moved":
             piece, theirs = self._square(chosen, rng)
-            mask = _soft(_outline(theirs, rng) if rng.random() < 0.7 else _shape(self.side, rng), rng)
+            mask = self._soft(_outline(theirs, rng) if rng.random() < 0.7 else _shape(self.side, rng), rng)
             return image + mask * (piece - image), piece, mask
-        mask = _soft(_outline(labels, rng) if kind == "outline" else _shape(self.side, rng), rng)
+        mask = self._soft(_outline(labels, rng) if kind == "outline" else _shape(self.side, rng), rng)
         return image, image, mask
 
     def _stranger(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,8 +154,13 @@ class Pieces:
         chosen = self._choose(rng)
         (image, _), (own, _) = (self._square(chosen, rng) for _ in range(2))
         piece, labels = self._square(self._choose(rng), rng)
-        mask = _soft(_outline(labels, rng), rng)
+        mask = self._soft(_outline(labels, rng), rng)
         return image + mask * (own - image), piece, mask
+
+    def _soft(self, mask: Mask, rng: np.random.Generator) -> Tensor:
+        """A mask as (1, S, S) in [0, 1] on the device: sharp or a little soft, as people's masks are."""
+        blurred = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 1.0)))
+        return (torch.from_numpy(blurred.astype(np.float32) / 255)[None]).to(self.device)
 
     def _choose(self, rng: np.random.Generator) -> tuple[Labelled, int]:
         data = self.sets[int(rng.choice(len(self.sets), p=self.chances))]
@@ -204,12 +220,6 @@ def _shape(side: int, rng: np.random.Generator) -> Mask:
             return mask
 
 
-def _soft(mask: Mask, rng: np.random.Generator) -> Tensor:
-    """A mask as (1, S, S) in [0, 1]: sharp or a little soft, as people's masks are."""
-    blurred = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 1.0)))
-    return torch.from_numpy(blurred.astype(np.float32) / 255)[None]
-
-
 # Other light
 
 
@@ -223,12 +233,12 @@ def respoilt(rgb: Tensor, mask: Tensor, rng: torch.Generator) -> Tensor:
     n = len(rgb)
 
     def some(chance: float) -> Tensor:
-        return (torch.rand(n, 1, 1, 1, generator=rng) < chance).float()
+        return (torch.rand(n, 1, 1, 1, generator=rng) < chance).float().to(rgb.device)
 
     edited = camera(rgb, rng, some)
-    theirs = torch.randperm(n, generator=rng)
+    theirs = torch.randperm(n, generator=rng).to(rgb.device)
     moved = transferred(edited * (m := some(0.3)) + rgb * (1 - m), mask, rgb[theirs], rng)
-    which = torch.rand(n, 1, 1, 1, generator=rng)
+    which = torch.rand(n, 1, 1, 1, generator=rng).to(rgb.device)
     out = torch.where(which < 0.06, rgb, torch.where(which < 0.62, edited, moved))
     return out.clamp(0, 1)
 
@@ -238,12 +248,12 @@ def camera(rgb: Tensor, rng: torch.Generator, some: Callable[[float], Tensor]) -
     n, side = len(rgb), rgb.shape[-1]
 
     def normal(scale: float) -> Tensor:
-        return scale * torch.randn(n, 1, 1, 1, generator=rng).clamp(-2.2, 2.2)
+        return scale * torch.randn(n, 1, 1, 1, generator=rng).clamp(-2.2, 2.2).to(rgb.device)
 
     warm, tint = normal(0.22) * some(0.7), normal(0.08) * some(0.5)
     stops = normal(0.75) * some(0.8)
-    angle = torch.rand(n, 1, 1, 1, generator=rng) * 6.2832
-    ramp = torch.linspace(-1, 1, side)
+    angle = torch.rand(n, 1, 1, 1, generator=rng).to(rgb.device) * 6.2832
+    ramp = torch.linspace(-1, 1, side, device=rgb.device)
     slope = angle.cos() * ramp.view(1, 1, 1, -1) + angle.sin() * ramp.view(1, 1, -1, 1)
     stops = stops + normal(0.4) * some(0.25) * slope
     gains = torch.cat([warm, -tint + 0 * warm, -warm], 1).exp() * 2**stops
@@ -264,7 +274,7 @@ def transferred(rgb: Tensor, mask: Tensor, others: Tensor, rng: torch.Generator)
     middle = (lab * weight).sum((2, 3), keepdim=True)
     spread = ((lab - middle).square() * weight).sum((2, 3), keepdim=True).sqrt()
     goal, wide = like.mean((2, 3), keepdim=True), like.std((2, 3), keepdim=True)
-    part = 0.25 + 0.6 * torch.rand(len(rgb), 1, 1, 1, generator=rng)
+    part = 0.25 + 0.6 * torch.rand(len(rgb), 1, 1, 1, generator=rng).to(rgb.device)
     ratio = (wide / spread.clamp_min(1.0)).clamp(0.5, 1.8) ** part
     shift = (goal - middle).clamp(-45, 45) * part
     return lab_to_rgb((lab - middle) * ratio + middle + shift).clamp(0, 1)

@@ -188,7 +188,7 @@ def _end(
 def strip(trial: Trial, step: Tensor, found: Found, *, people: int = 3) -> Image.Image:
     """Three people along a range, low to high, a row each."""
     points = np.linspace(found.low, found.high, 7)
-    columns = [to_bytes(trial.images(float(point) * step)[:people]) for point in points]
+    columns = [to_bytes(trial.images(float(point) * step, first=people)) for point in points]
     return contact_sheet(torch.stack(columns, 1).flatten(0, 1), columns=len(points))
 
 

@@ -1,9 +1,14 @@
-"""Figures of a face generator on pictures it was not trained on: python -m engines.train.measure CARD --data ZIP …
+"""Figures of a face generator or its encoder on pictures it was not trained on.
+
+    python -m engines.train.measure CARD --data ZIP …
 
 Prints one line of JSON: Fréchet and kernel distance (metrics.py; not Inception-FID) of as many generated as held-out
 pictures, and the same distances of training pictures (the best a generator of that set can hope for). With --sheets
 also pictures to look at: a hundred faces at truncation 1 and at 0.7, faces turning into one another, and 16 faces above
 their nearest training pictures.
+
+Of an encoder it prints `likeness` (recipes/encoder.py) of 200 held-out faces of all archives and, by their names, of
+each. --generator takes another generator than its own, one that grew from it.
 """
 
 import argparse
@@ -20,11 +25,15 @@ from engines.core.card import read_card
 from engines.core.errors import StudioError
 from engines.core.network import build_module
 from engines.core.weights import read_tensors
+from engines.models.face_encoder import FaceEncoder
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes
+from engines.train.loop import choose_machine
 from engines.train.metrics import frechet_distance, kernel_distance, lite2_features
+from engines.train.recipes.encoder import ASSETS, halves, likeness, load_module, some
 
 NEIGHBOURS = 16
+SEEN = 128  # side of the squares that an encoder looks at
 
 
 def load_generator(card_path: Path) -> StyleGenerator:
@@ -59,6 +68,21 @@ def measure(net: StyleGenerator, training: Pictures, held_out: Pictures, *, seed
         figures[f"frechet_lite2{name}"] = round(frechet_distance(features, real), 2)
         figures[f"kernel_lite2{name}"] = round(kernel_distance(features, real), 5)
     return figures
+
+
+def measure_encoder(card: Path, generator: Path, data: Sequence[Path], *, hold_out: int) -> dict[str, float]:
+    """`likeness` of held-out faces, of all archives together and of each: its name stands before the figure's."""
+    encoder, net = load_module(card, FaceEncoder), load_module(generator, StyleGenerator)
+    parts = [part.images for _, part in halves(data, resolution=SEEN, hold_out=hold_out)]
+    truth = {"": some(torch.cat(parts), 200)}
+    if len(parts) > 1:
+        each = 200 // len(parts)
+        truth |= {f"{path.stem}: ": some(part, each) for path, part in zip(data, parts, strict=True)}
+    machine = choose_machine("cpu", "auto", seed=0)
+    found: dict[str, float] = {}
+    for name, faces in truth.items():
+        found |= {f"{name}{key}": round(value, 5) for key, value in likeness(encoder, net, faces, machine).items()}
+    return found
 
 
 def nearest(images: Tensor, training: Tensor) -> Tensor:
@@ -102,10 +126,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m engines.train.measure", description=__doc__)
     parser.add_argument("card", type=Path)
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="ZIP")
-    parser.add_argument("--hold-out", type=int, default=400, help="pictures of the first archive (default 400)")
+    parser.add_argument(
+        "--hold-out",
+        type=int,
+        default=400,
+        help="pictures of the first archive, or of each for an encoder (default 400)",
+    )
+    parser.add_argument("--generator", type=Path, default=ASSETS / "faces-128.toml", help="of an encoder (faces-128)")
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
     given = parser.parse_args(arguments)
     try:
+        if read_card(given.card).architecture == "face_encoder":
+            print(json.dumps(measure_encoder(given.card, given.generator, given.data, hold_out=given.hold_out)))
+            return 0
         net = load_generator(given.card)
         pictures = load_pictures(given.data, resolution=net.options.resolution)
         training, held_out = pictures.split(given.hold_out, prefix=f"{given.data[0].stem}/")

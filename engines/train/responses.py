@@ -172,10 +172,10 @@ class Trial:
         self._themselves: list[NDArray[np.float64]] | None = None
 
     @torch.no_grad()
-    def images(self, step: Tensor) -> Tensor:
-        """Everybody, moved by a step (num_ws, w_dim)."""
+    def images(self, step: Tensor, *, first: int | None = None) -> Tensor:
+        """Everybody, or the first few, moved by a step (num_ws, w_dim)."""
         with torch.autocast("cpu", torch.bfloat16):
-            return torch.cat([self.net.synthesis(ws + step).float() for ws in torch.split(self.ws, 25)])
+            return torch.cat([self.net.synthesis(ws + step).float() for ws in torch.split(self.ws[:first], 25)])
 
     @torch.no_grad()
     def read(self, images: Tensor, *, posed: bool) -> Tensor:

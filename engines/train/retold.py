@@ -1,8 +1,8 @@
 """Measures known sliders on another generator: python -m engines.train.retold CARD --directions FILE --out FILE
 
-For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed: steps stay,
-lengthened where there are more layers, and so do ranges, but for ends at which the median face passes the bound on
-identity distance: these are drawn in. Every figure is measured again.
+For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed.
+Steps stay, lengthened where there are more layers, and so do ranges, but for ends at which the median face passes the
+bound on identity distance: these are drawn in. Every figure is measured again.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """People set before other pictures, and pictures spoilt: what `parts` is trained on.
 
-All of it is made where the pictures are kept; random numbers come from the CPU, so that a seed means the same everywhere.
+All of it is made where the pictures are kept; random numbers come from the CPU: a seed means the same everywhere.
 """
 
 from collections.abc import Sequence

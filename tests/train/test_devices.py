@@ -13,8 +13,8 @@ from engines.train.colour_batches import Mixture, make_batch
 from engines.train.data import Pictures
 from engines.train.loop import Machine, Trainee
 from engines.train.old_photos import Faults
-from engines.train.recipes import attributes, colorize, inpaint
-from tests.train import test_attributes, test_colorize, test_inpaint, test_parts, tiny
+from engines.train.recipes import attributes, blend, colorize, inpaint
+from tests.train import test_attributes, test_blend, test_colorize, test_inpaint, test_parts, tiny
 from tests.train.elsewhere import DEVICE, Elsewhere, There, values
 
 MAKERS: dict[str, Callable[[], Trainee]] = {
@@ -22,6 +22,7 @@ MAKERS: dict[str, Callable[[], Trainee]] = {
     "parts": test_parts.trainee,
     "colorize": lambda: test_colorize.trainee(matching_from=0, adversarial_from=0),
     "inpaint": lambda: test_inpaint.trainee(adversarial_from=0),
+    "blend": lambda: test_blend.trainee(test_blend.discs(), adversarial_from=0),
 }
 
 
@@ -40,7 +41,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
 
     for module in (test_attributes, test_parts):
         monkeypatch.setattr(module, "choose_machine", machine)
-    for module in (test_colorize, test_inpaint):
+    for module in (test_blend, test_colorize, test_inpaint):
         monkeypatch.setattr(module, "Machine", lambda device, dtype, seed: Machine(DEVICE, dtype, seed))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
     with Elsewhere() as device:
@@ -49,7 +50,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
 
 @pytest.fixture(autouse=True)
 def tiny_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (colorize, inpaint):
+    for module in (blend, colorize, inpaint):
         monkeypatch.setattr(module, "load_backbone", small_backbone)
 
 
@@ -60,13 +61,14 @@ def weight(shapes: list[tuple[torch.Size, torch.dtype]]) -> int:
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_step_sends_no_picture(name: str, there: Elsewhere) -> None:
-    """Noise and masks of one channel may go, and one picture's size of noise for `parts`; pictures are there already."""
+    """Noise and masks of one channel may go, and for `parts` noise in colour; pictures are there already."""
     trained: Any = MAKERS[name]()
     kept = {
         "attributes": lambda: [labelled.pictures.images for labelled in trained.training],
         "parts": lambda: [trained.drawn[0].pictures, trained.drawn[0].cover, *trained.portraits, *trained.scenes[0]],
         "colorize": lambda: [data.images for data in trained.mixture.sets.values()],
         "inpaint": lambda: [data.images for data in trained.mixture.sets.values()],
+        "blend": lambda: [data.pictures.images for data in trained.pieces.sets],
     }[name]()
     assert all(isinstance(images, There) for images in kept)
     there.sent.clear()
@@ -91,6 +93,9 @@ def drawn(trained: Any, name: str) -> list[Tensor]:
     if name == "colorize":
         batch = trained._batch(8, trained.rng)
         return [batch.L, batch.hints, batch.lab]
+    if name == "blend":
+        pasted = trained.pieces.draw(5, trained.rng, kinds=blend.CHANCES, strangers=2)
+        return [pasted.truth, pasted.piece, pasted.mask, pasted.known]
     return [trained.mixture.draw(8, trained.rng)]
 
 

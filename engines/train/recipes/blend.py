@@ -19,7 +19,7 @@ from engines.models.blend_unet import BlendUNet, relit
 from engines.train import losses
 from engines.train.averaged import Opposed
 from engines.train.backbones import load_backbone, start_encoder
-from engines.train.blend_batches import KINDS, Labelled, Pasted, Pieces, labelled
+from engines.train.blend_batches import CPU, KINDS, Labelled, Pasted, Pieces, labelled
 from engines.train.colours import ciede2000, rgb_to_lab
 from engines.train.data import contact_sheet, load_sets
 from engines.train.depthwise import quicken
@@ -115,7 +115,7 @@ class Blend(Opposed[BlendUNet]):
         machine: Machine,
     ) -> None:
         self.options, self.machine = options, machine
-        self.pieces = Pieces(training, SHARES, side=options.side)
+        self.pieces = Pieces(training, SHARES, side=options.side, device=machine.device)
         self.held_out = held_out
         self.rng = torch.Generator().manual_seed(machine.seed)
         self.sets = {name: len(data.labels) for name, data in training.items()}
@@ -139,6 +139,7 @@ class Blend(Opposed[BlendUNet]):
     def _fit_taps(self, net: BlendUNet) -> None:
         """Set the scales of the encoder's maps from a batch."""
         batch = self.pieces.draw(32, torch.Generator().manual_seed(self.machine.seed), kinds=CHANCES)
+        batch = batch.to(CPU)  # the network comes to the device later
         with torch.no_grad():
             seen = torch.cat([batch.composite * 2 - 1, batch.mask], 1)
             for tap, x in zip(net.skips, net.encoder.features(seen, blocks=net.taps), strict=True):
@@ -151,7 +152,7 @@ class Blend(Opposed[BlendUNet]):
         adversarial = self.images >= o.adversarial_from
         strangers = round(o.batch * o.strangers) if adversarial else 0
         batch = self.pieces.draw(o.batch - strangers, self.rng, kinds=CHANCES, strangers=strangers)
-        batch = batch.to(self.machine.device)
+        batch = batch.to(self.machine.device)  # it is there: in the fast memory order
         with self.machine.autocast():
             curves = self.net(batch.composite, batch.mask)
         lit = relit(batch.piece, curves.float())

@@ -20,7 +20,7 @@ from engines.core.network import build_module
 from engines.core.weights import read_tensors
 from engines.models.efficientnet_lite import EfficientNetLite
 from engines.models.face_encoder import FaceEncoder
-from engines.models.style_generator import StyleGenerator
+from engines.models.style_generator import StyleGenerator, stretched
 from engines.train import losses
 from engines.train.averaged import Averaged
 from engines.train.backbones import load_backbone, to_channels_last
@@ -67,9 +67,7 @@ def build(data: Sequence[Path], options: Options, machine: Machine) -> "Encoder"
     """Read the archives, hold some of each back, load the generator and the reader."""
     generator = load_module(Path(options.generator), StyleGenerator)
     reader = load_module(Path(options.reader), torch.nn.Module)
-    parts = [load_pictures([path], resolution=generator.options.resolution).split(options.hold_out) for path in data]
-    if not parts:
-        raise DatasetError("There is nothing to train on. Name at least one zip archive of aligned faces.")
+    parts = halves(data, resolution=generator.options.resolution, hold_out=options.hold_out)
     joined = [
         Pictures(torch.cat([part[side].images for part in parts]), sum((part[side].names for part in parts), ()))
         for side in (0, 1)
@@ -77,6 +75,13 @@ def build(data: Sequence[Path], options: Options, machine: Machine) -> "Encoder"
     trunk = getattr(reader, "trunk", None)
     assert isinstance(trunk, EfficientNetLite)
     return Encoder(joined[0], joined[1], generator, trunk, options, machine)
+
+
+def halves(data: Sequence[Path], *, resolution: int, hold_out: int) -> list[tuple[Pictures, Pictures]]:
+    """Of each archive what is trained on and what is held out. DatasetError if there is none."""
+    if not data:
+        raise DatasetError("There is nothing to train on. Name at least one zip archive of aligned faces.")
+    return [load_pictures([path], resolution=resolution).split(hold_out) for path in data]
 
 
 def load_module(card_path: Path, kind: type[M]) -> M:
@@ -175,28 +180,11 @@ class Encoder(Averaged[FaceEncoder]):
     @torch.no_grad()
     def reconstruct(self, images: Tensor) -> Tensor:
         """uint8 (N, 3, R, R) -> the generator's answer to the averaged encoder's latents, uint8."""
-        rows = []
-        for chunk in torch.split(images.to(self.machine.device), 40):
-            with self.machine.autocast():
-                rows.append(to_bytes(self.G.synthesis(self.ema(to_signed(chunk)))).cpu())
-        return torch.cat(rows)
+        return answers(self.ema, self.G, images, self.machine)
 
     def measure(self) -> Mapping[str, float]:
-        """Perceptual distance (lite2), PSNR and identity distance of held-out faces and their reconstructions.
-
-        The mean face's distances are given as well: what an encoder that knows nothing would score.
-        """
-        truth = self.held_out.images[:: max(1, len(self.held_out) // 200)]
-        ours = self.reconstruct(truth)
-        with torch.no_grad():
-            mean = to_bytes(self.G.synthesis(self.G.mapping.w_avg[None])).cpu().expand_as(truth)
-        return {
-            "perceptual": float(perceptual_distance(ours, truth).mean()),
-            "psnr": float(psnr(ours, truth).mean()),
-            "identity": float(identity_distance(ours, truth).median()),
-            "perceptual_of_mean_face": float(perceptual_distance(mean, truth).mean()),
-            "identity_of_mean_face": float(identity_distance(mean, truth).median()),
-        }
+        """`likeness` of about 200 held-out faces."""
+        return likeness(self.ema, self.G, some(self.held_out.images, 200), self.machine)
 
     def sample(self) -> Image.Image:
         """Held-out faces above their reconstructions."""
@@ -225,3 +213,46 @@ class Encoder(Averaged[FaceEncoder]):
             role="encoder",
             order=810,
         )
+
+
+def some(images: Tensor, count: int) -> Tensor:
+    """About `count` of these pictures, evenly spread; all of fewer."""
+    return images[:: max(1, len(images) // count)]
+
+
+@torch.no_grad()
+def answers(encoder: FaceEncoder, generator: StyleGenerator, images: Tensor, machine: Machine) -> Tensor:
+    """uint8 (N, 3, S, S) -> the generator's pictures of the encoder's latents, uint8, at the same size.
+
+    A generator that grew from the encoder's own takes lengthened latents; its larger pictures are averaged down.
+    """
+    rows = []
+    for chunk in torch.split(images.to(machine.device), 40):
+        with machine.autocast():
+            ws = encoder(to_signed(chunk))
+            made = generator.synthesis(ws[:, stretched(ws.shape[1], generator.options.num_ws)])
+        rows.append(to_bytes(_at(made, images.shape[-1])).cpu())
+    return torch.cat(rows)
+
+
+def likeness(encoder: FaceEncoder, generator: StyleGenerator, truth: Tensor, machine: Machine) -> dict[str, float]:
+    """Perceptual distance (lite2), PSNR in dB and median identity distance (dlib) of faces, uint8 (N, 3, S, S), and
+    what the encoder and the generator make of them.
+
+    The mean face's distances are given as well: what an encoder that knows nothing would score.
+    """
+    ours = answers(encoder, generator, truth, machine)
+    with torch.no_grad():
+        mean = to_bytes(_at(generator.synthesis(generator.mapping.w_avg[None]), truth.shape[-1])).cpu().expand_as(truth)
+    return {
+        "perceptual": float(perceptual_distance(ours, truth).mean()),
+        "psnr": float(psnr(ours, truth).mean()),
+        "identity": float(identity_distance(ours, truth).median()),
+        "perceptual_of_mean_face": float(perceptual_distance(mean, truth).mean()),
+        "identity_of_mean_face": float(identity_distance(mean, truth).median()),
+    }
+
+
+def _at(images: Tensor, side: int) -> Tensor:
+    """Generated pictures at another size, (N, 3, S, S) -> (N, 3, side, side)."""
+    return images if images.shape[-1] == side else F.interpolate(images.float(), size=(side, side), mode="area")
