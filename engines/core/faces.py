@@ -28,7 +28,7 @@ _DOUBTFUL, _SURE = 0.1, 0.35  # the detector's scores: below the first it is no 
 _WORK = 900  # longest side at which the detector looks first
 _GLANCE = 320  # longest side at which faces are looked for that do not stand upright: those of a quarter of it and up
 _STEP = 45  # degrees from look to look; the detector forgives about 30
-_CLOSER, _CLOSER_SIDE = 2.0, 320  # what is seen of a find when it is looked at again, in its square's sides, and pixels
+_CLOSER = 1.1  # how far around a find it is looked at again, in its square's sides
 _SAME_PLACE = 0.4  # overlap of two finds of one face
 _LOCK = threading.Lock()  # dlib's objects are not made for several threads
 
@@ -120,9 +120,8 @@ def detect(photo: Photo, *, smallest: int = 40, rotated: bool = True) -> list[Fa
     found = _upright(photo, smallest)
     if rotated:
         sure = [face for face in found if face.score >= _SURE]
-        found = _apart([*sure, *_askew(photo, sure), *_best_first(found)])
-    if not found and rotated:
-        found = _all_round(photo, smallest)
+        turned = _askew(photo, smallest, sure) if sure else _all_round(photo, smallest)
+        found = _apart([*sure, *turned, *_best_first(found)])
     sure = [face for face in found if face.score >= _SURE] or _best_first(found)[:1]
     return sorted(sure, key=lambda face: -face.size)
 
@@ -140,7 +139,7 @@ def _apart(found: list[Face]) -> list[Face]:
     return kept
 
 
-def _askew(photo: Photo, known: list[Face]) -> list[Face]:
+def _askew(photo: Photo, smallest: int, known: list[Face]) -> list[Face]:
     """Sure finds of faces that do not stand upright, found at a glance all round and looked at again upright.
 
     known: faces that need no second look.
@@ -148,13 +147,23 @@ def _askew(photo: Photo, known: list[Face]) -> list[Face]:
     scale = min(_GLANCE / max(photo.shape[:2]), 1.0)
     size = max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale))
     small = photo if scale == 1 else np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-    glimpses: list[Face] = []
+    glimpses: dict[Face, int] = {}
     for angle in range(_STEP, 360, _STEP):
         view, back = _rotated(small, angle)
-        glimpses += [_placed(face, back) for face in _look(view)]
-    glimpses = [_scaled(face, 1 / scale) for face in _best_first(glimpses)]
-    glimpses = _apart([*known, *glimpses])[len(known) :]
-    return [face for glimpse in glimpses for face in _looked_again(photo, glimpse) if face.score >= _SURE]
+        glimpses |= {_scaled(_placed(face, back), 1 / scale): angle for face in _look(view)}
+    new = _apart([*known, *_best_first(list(glimpses))])[len(known) :]
+    return [face for glimpse in new for face in _looked_again(photo, glimpse, glimpses[glimpse], smallest)]
+
+
+def _looked_again(photo: Photo, glimpse: Face, angle: int, smallest: int) -> list[Face]:
+    """The face of a glimpse, if it is one for sure where the photo around it is turned by so many degrees."""
+    middle, reach = np.array(glimpse.box).reshape(2, 2).mean(0), _CLOSER * glimpse.size
+    x0, y0 = np.maximum(np.floor(middle - reach), 0).astype(int)
+    x1, y1 = np.ceil(middle + reach).astype(int)
+    view, back = _rotated(photo[y0:y1, x0:x1], angle)
+    back[:, 2] += (x0, y0)
+    found = [_placed(face, back) for face in _upright(view, smallest) if face.score >= _SURE]
+    return [face for face in found if _overlap(face.box, glimpse.box) >= _SAME_PLACE][:1]
 
 
 def _all_round(photo: Photo, smallest: int) -> list[Face]:
@@ -188,30 +197,6 @@ def _quarter_turned(photo: Photo, turns: int) -> tuple[Photo, NDArray[np.float64
         3: [[0, 1, 0], [-1, 0, height - 1]],
     }[turns]
     return np.ascontiguousarray(np.rot90(photo, turns)), np.array(back, np.float64)
-
-
-def _looked_again(photo: Photo, glimpse: Face) -> list[Face]:
-    """The face of a glimpse as the detector sees it upright and near, or nothing."""
-    zoom = _CLOSER_SIDE / (_CLOSER * glimpse.size)
-    middle = np.array(glimpse.box).reshape(2, 2).mean(0)
-    matrix = glimpse.to_square(1) * (glimpse.size * zoom)
-    matrix[:, 2] = _CLOSER_SIDE / 2 - matrix[:, :2] @ middle
-    reach = _CLOSER * glimpse.size
-    x0, y0 = np.maximum(np.floor(middle - reach), 0).astype(int)
-    x1, y1 = np.ceil(middle + reach).astype(int) + 1
-    part = photo[y0:y1, x0:x1]  # a large photo is reduced before it is turned, near the face alone
-    matrix[:, 2] += matrix[:, :2] @ (x0, y0)
-    if zoom < 1:
-        size = max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))
-        matrix[:, :2] /= np.array(size) / part.shape[1::-1]
-        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-    side = (_CLOSER_SIDE, _CLOSER_SIDE)
-    view = cv2.warpAffine(part, matrix, side, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    back = cv2.invertAffineTransform(matrix)
-    back = np.diag(np.array(photo[y0:y1, x0:x1].shape[1::-1]) / part.shape[1::-1]) @ back
-    back[:, 2] += (x0, y0)
-    found = [_placed(face, np.asarray(back, np.float64)) for face in _look(np.asarray(view, np.uint8))]
-    return _apart([face for face in _best_first(found) if _overlap(face.box, glimpse.box) >= _SAME_PLACE])[:1]
 
 
 def _placed(face: Face, matrix: NDArray[np.float64]) -> Face:
