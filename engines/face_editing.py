@@ -96,9 +96,17 @@ class FaceEditing(Newcomers, Retouching, Engine):
         model: str = MODEL,
         job: Job | None = None,
     ) -> Pixels:
-        """`invert`, `refine` and `finish` in one call. Facts: identity_distance, verdict, kept, seconds."""
+        """`invert`, `refine` and `finish` in one call. Facts: identity_distance, verdict, kept, seconds.
+
+        With every slider at 0 the photo itself comes back, and nothing is learnt.
+        """
         job, start = take(job), time.perf_counter()
-        self._shop.directions(model).checked(sliders)
+        if not self._shop.directions(model).checked(sliders):
+            job.note(
+                note="Nothing was changed: every slider is at 0.", identity_distance=0.0, verdict=guard.verdict(0.0)
+            )
+            job.report(1.0, "Nothing to change")
+            return photo
         inverted = self._ready(photo, face, None, steps, seconds, model, job.part(0.0, 0.8))
         done = self.finish(photo, inverted, sliders, keep=keep, sharpen=sharpen, job=job.part(0.8, 1.0))
         return closed(done, job, start).pixels

@@ -27,12 +27,12 @@ from engines.core.image import Picture, read_image, write_image
 from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
-from engines.faces import finding, guard, makeup, mixing, pasting, photos
+from engines.faces import ageing, finding, guard, makeup, mixing, pasting, photos
 from engines.faces.generator import Generator, private_copy
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
 from engines.faces.pasting import Change
-from engines.faces.values import Inverted, Latents
+from engines.faces.values import Finished, Inverted, Latents
 from engines.models.style_generator import build
 from tests.conftest import ROOT
 
@@ -688,6 +688,48 @@ def test_edit_face_and_mix_faces_from_the_command_line(command: Any, portrait: A
     assert code == 1 and "Nothing to do" in facts["failed"][0]["reason"] and not (tmp_path / "x.png").exists()
 
 
+def test_a_slider_at_nothing_copies_the_file_and_learns_nothing(
+    command: Any, portrait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceEditing, "invert", lambda *_, **__: pytest.fail("a face was learnt for nothing"))
+    photo, out = tmp_path / "me.png", tmp_path / "out.png"
+    write_image(photo, Picture(portrait))
+    code, facts, _ = command("edit-face", str(photo), str(out), "--set", "smile=0")
+    assert code == 0 and "every slider is at 0" in facts["done"][0]["note"]
+    assert out.read_bytes() == photo.read_bytes() and not is_marked(out)
+    code, facts, _ = command("edit-face", str(photo), str(out), "--set", "horns=0")
+    assert code == 1 and 'no slider "horns"' in facts["failed"][0]["reason"]
+
+
+def test_an_age_says_what_it_looks_like(
+    command: Any, portrait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, out = tmp_path / "me.png", tmp_path / "out.png"
+    write_image(photo, Picture(portrait))
+    ages = iter([{"age_before": 36.0, "age_after": 70.6}, {"age_before": 36.0, "age_after": 61.2}] * 2)
+
+    class Looks:
+        """Ages as they might be reached; this model has no reader of ages."""
+
+        def at(self, years: float, **_: Any) -> Finished:
+            return Finished(portrait + 1, (0, 0, 1, 1), 0.1, "The same person", {}, **next(ages))
+
+    monkeypatch.setattr(photos.Ages, "of", lambda *_: Looks())
+    said = []
+    for years in ("70", "80"):
+        code, facts, _ = command("age-face", str(photo), str(out), "--years", years, "--seconds", "0.2")
+        assert code == 0
+        said.append(facts["done"][0]["note"])
+    assert said == [
+        "Looked 36, looks 71.",
+        "Looked 36, looks 61. 80 years are not reached: this face cannot be made to look that old.",
+    ]
+    assert main(["age-face", str(photo), str(out), "--years", "70", "--seconds", "0.2", "--model", TINY]) == 0
+    assert "Looked 36, looks 71." in capsys.readouterr().out
+    assert ageing.missed(20, 31, held_back=True) == "20 years are not reached: keeping the person allows no more."
+    assert ageing.missed(20, 22.5) == "" == ageing.missed(20, None)
+
+
 def test_generate_face_from_the_command_line(command: Any, tmp_path: Path) -> None:
     code, facts, _ = command("generate-face", str(tmp_path / "one.png"), "--seed", "7", "--set", "age=0.5")
     assert code == 0 and facts["done"][0]["width"] == 32 and read_recipe(tmp_path / "one.png").seed == 7
@@ -699,6 +741,14 @@ def test_generate_face_from_the_command_line(command: Any, tmp_path: Path) -> No
     assert code == 0 and facts["done"][0]["count"] == 2 and (tmp_path / "turn.mp4").stat().st_size > 1000
     code, _, said = command("generate-face", str(tmp_path / "one.png"), "--count", "3")
     assert code == 1 and "need a folder" in said
+    for name in ("out.bmp", "out.jpeg2000", "me.gif"):
+        code, _, said = command("generate-face", str(tmp_path / name))
+        assert code == 1 and f'not written as ".{name.split(".")[1]}" files' in said and not (tmp_path / name).exists()
+    code, facts, _ = command("generate-face", str(tmp_path / "one.webp"))
+    assert code == 0 and (tmp_path / "one.webp").is_file()
+    (tmp_path / "v1.2").mkdir()
+    code, facts, _ = command("generate-face", str(tmp_path / "v1.2"))
+    assert code == 0 and len(list((tmp_path / "v1.2").glob("*.png"))) == 1
     code, _, said = command("generate-face", str(tmp_path / "two.png"), "--set", "smile")
     assert code == 1 and "--set takes NAME=VALUE" in said
 

@@ -68,6 +68,74 @@ def test_a_description_sets_the_sliders_it_means(text: str, expected: dict[str, 
     assert found.ignored == ()
 
 
+SAID = [  # text, signs of the sliders, what is said to be ignored
+    ("dark eyes", {}, ("dark eyes",)),
+    ("a man with dark eyes and blond hair", {"masculine": 1, "hair_blond": 1}, ("dark eyes",)),
+    ("blue eyes", {}, ("blue",)),
+    ("grey eyes, grey hair", {"hair_grey": 1}, ("grey eyes",)),
+    ("bright eyes", {}, ("bright eyes",)),
+    ("light eyes", {}, ("light eyes",)),
+    ("a warm smile", {"smile": 1}, ()),
+    ("a bright smile", {"smile": 1}, ()),
+    ("no warm smile", {"smile": -1}, ()),
+    ("a wide smile", {"smile": 1}, ()),
+    ("warm light", {"warmth": 1}, ()),
+    ("in warm tones", {"warmth": 1}, ("tones",)),
+    ("a cold expression", {}, ("cold expression",)),
+    ("cold light", {"warmth": -1}, ()),
+    ("a man in a grey suit", {"masculine": 1}, ("grey suit",)),
+    ("a dark suit", {}, ("dark suit",)),
+    ("a bright red dress", {}, ("bright red", "dress")),
+    ("dark background", {}, ("dark background",)),
+    ("a grey man", {"hair_grey": 1, "masculine": 1}, ()),
+    ("a grey beard", {"hair_grey": 1, "beard": 1}, ()),
+    ("a dark man", {"masculine": 1}, ("dark",)),
+    ("dark skin", {}, ("dark skin",)),
+    ("dark hair", {"hair_dark": 1}, ()),
+    ("dark wavy hair", {"hair_dark": 1}, ("wavy",)),
+    ("dark brown hair", {"hair_dark": 1}, ()),
+    ("long grey hair", {"hair_grey": 1}, ()),
+    ("long hair", {}, ("long hair",)),
+    ("light curly hair", {"hair_blond": 1}, ("curly",)),
+    ("a dark photo", {"exposure": -1}, ()),
+    ("dark", {"exposure": -1}, ()),
+    ("bright and warm", {"exposure": 1, "warmth": 1}, ()),
+    ("no glasses", {"glasses": -1}, ()),
+    ("without a beard", {"beard": -1}, ()),
+    ("not wearing glasses", {"glasses": -1}, ()),
+    ("no glasses or beard", {"glasses": -1, "beard": -1}, ()),
+    ("neither beard nor glasses", {"beard": -1, "glasses": -1}, ()),
+    ("glasses or beard", {"glasses": 1, "beard": 1}, ()),
+    ("not smiling", {"smile": -1}, ()),
+    ("isn't smiling, with glasses", {"smile": -1, "glasses": 1}, ()),
+    ("hardly any makeup", {"makeup": -1}, ()),
+    ("no makeup, but smiling", {"makeup": -1, "smile": 1}, ()),
+    ("clean-shaven", {"beard": -1}, ()),
+    ("a bald man", {"masculine": 1}, ("bald",)),
+    ("without a hat, smiling", {"smile": 1}, ("hat",)),
+    ("a freckled redhead", {}, ("freckled", "redhead")),
+    ("light makeup", {"makeup": 1}, ()),
+    ("mouth open, eyes wide", {"mouth_open": 1}, ()),
+    ("an unsmiling woman", {"smile": -1, "masculine": -1}, ()),
+]
+
+
+@pytest.mark.parametrize(("text", "expected", "ignored"), SAID, ids=[text for text, *_ in SAID])
+def test_adjectives_belong_to_their_nouns_and_denials_end(
+    text: str, expected: dict[str, int], ignored: tuple[str, ...]
+) -> None:
+    found = words.read(text, ENTRIES)
+    assert {name: np.sign(value) for name, value in found.sliders.items()} == expected
+    assert found.ignored == ignored
+
+
+def test_what_can_only_be_added_is_left_away_when_it_is_denied(tmp_path: Path) -> None:
+    faces = Engines("cpu", home=tmp_path)[FaceEditing]
+    for text, name in (("no glasses", "glasses"), ("clean-shaven", "beard"), ("without grey hair", "hair_grey")):
+        said = faces.describe(text)
+        assert said.sliders == {name: 0.0} and said.ignored == () and said.understood[0][1:] == (name, 0.0)
+
+
 def test_directions_are_meant_as_the_shipped_sliders_are(tmp_path: Path) -> None:
     """What a slider's ends are called and what a description sets belong together."""
     faces = Engines("cpu", home=tmp_path)[FaceEditing]

@@ -26,6 +26,10 @@ SAME_PERSON = 0.6  # dlib's own bound on the identity distance
 _CHIP, _CHIP_MIDDLE, _CHIP_SIDE = 0.64, 0.585, 150  # dlib's chip for the descriptor, as a part of our square
 _DOUBTFUL, _SURE = 0.1, 0.35  # the detector's scores: below the first it is no face, below the second perhaps
 _WORK = 900  # longest side at which the detector looks first
+_GLANCE = 320  # longest side at which faces are looked for that do not stand upright: those of a quarter of it and up
+_STEP = 45  # degrees from look to look; the detector forgives about 30
+_CLOSER = 1.1  # how far around a find it is looked at again, in its square's sides
+_SAME_PLACE = 0.4  # overlap of two finds of one face
 _LOCK = threading.Lock()  # dlib's objects are not made for several threads
 
 Photo = NDArray[np.uint8]
@@ -109,19 +113,100 @@ def detect(photo: Photo, *, smallest: int = 40, rotated: bool = True) -> list[Fa
     """All faces of a photo, uint8 (H, W, 3) RGB, the largest first.
 
     smallest: side of the smallest face looked for, in pixels; the detector sees 80 pixels and up, so small photos are
-    enlarged, large ones are also searched reduced.  rotated: if nothing is found upright, look at quarter turns.
+    enlarged, large ones are also searched reduced.  rotated: faces that lie or stand on their heads are found too, if
+    they take a quarter of the photo's longest side; smaller ones only if nobody stands upright.
     A doubtful find counts only where there is no sure one, and then only the best.
     """
     found = _upright(photo, smallest)
-    if not found and rotated:
-        height, width = photo.shape[:2]
-        for turns in (1, 3, 2):
-            turned = _upright(np.ascontiguousarray(np.rot90(photo, turns)), smallest)
-            found = [_turn_back(face, turns, width, height) for face in turned]
-            if found:
-                break
-    sure = [face for face in found if face.score >= _SURE] or sorted(found, key=lambda face: -face.score)[:1]
+    if rotated:
+        sure = [face for face in found if face.score >= _SURE]
+        turned = _askew(photo, smallest, sure) if sure else _all_round(photo, smallest)
+        found = _apart([*sure, *turned, *_best_first(found)])
+    sure = [face for face in found if face.score >= _SURE] or _best_first(found)[:1]
     return sorted(sure, key=lambda face: -face.size)
+
+
+def _best_first(found: list[Face]) -> list[Face]:
+    return sorted(found, key=lambda face: -face.score)
+
+
+def _apart(found: list[Face]) -> list[Face]:
+    """The first of those that are in one place."""
+    kept: list[Face] = []
+    for face in found:
+        if all(_overlap(face.box, other.box) < _SAME_PLACE for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _askew(photo: Photo, smallest: int, known: list[Face]) -> list[Face]:
+    """Sure finds of faces that do not stand upright, found at a glance all round and looked at again upright.
+
+    known: faces that need no second look.
+    """
+    scale = min(_GLANCE / max(photo.shape[:2]), 1.0)
+    size = max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale))
+    small = photo if scale == 1 else np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    glimpses: dict[Face, int] = {}
+    for angle in range(_STEP, 360, _STEP):
+        view, back = _rotated(small, angle)
+        glimpses |= {_scaled(_placed(face, back), 1 / scale): angle for face in _look(view)}
+    new = _apart([*known, *_best_first(list(glimpses))])[len(known) :]
+    return [face for glimpse in new for face in _looked_again(photo, glimpse, glimpses[glimpse], smallest)]
+
+
+def _looked_again(photo: Photo, glimpse: Face, angle: int, smallest: int) -> list[Face]:
+    """The face of a glimpse, if it is one for sure where the photo around it is turned by so many degrees."""
+    middle, reach = np.array(glimpse.box).reshape(2, 2).mean(0), _CLOSER * glimpse.size
+    x0, y0 = np.maximum(np.floor(middle - reach), 0).astype(int)
+    x1, y1 = np.ceil(middle + reach).astype(int)
+    view, back = _rotated(photo[y0:y1, x0:x1], angle)
+    back[:, 2] += (x0, y0)
+    found = [_placed(face, back) for face in _upright(view, smallest) if face.score >= _SURE]
+    return [face for face in found if _overlap(face.box, glimpse.box) >= _SAME_PLACE][:1]
+
+
+def _all_round(photo: Photo, smallest: int) -> list[Face]:
+    """Faces of the first turn at which there are any, as small as upright ones may be."""
+    for angle in (90, 270, 180, 45, 315, 135, 225):
+        view, back = _rotated(photo, angle)
+        turned = [face for face in _upright(view, smallest) if face.score >= _SURE or not angle % 90]
+        if turned:
+            return [_placed(face, back) for face in turned]
+    return []
+
+
+def _rotated(photo: Photo, angle: int) -> tuple[Photo, NDArray[np.float64]]:
+    """A photo turned by so many degrees, nothing cut off, and the (2, 3) way back."""
+    if angle % 90 == 0:
+        return _quarter_turned(photo, angle // 90)
+    height, width = photo.shape[:2]
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    cos, sin = np.abs(turn[0, :2])
+    size = max(1, round(width * cos + height * sin)), max(1, round(width * sin + height * cos))
+    turn[:, 2] += (np.array(size) - (width, height)) / 2
+    view = cv2.warpAffine(photo, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(view, np.uint8), np.asarray(cv2.invertAffineTransform(turn), np.float64)
+
+
+def _quarter_turned(photo: Photo, turns: int) -> tuple[Photo, NDArray[np.float64]]:
+    height, width = photo.shape[:2]
+    back = {
+        1: [[0, -1, width - 1], [1, 0, 0]],
+        2: [[-1, 0, width - 1], [0, -1, height - 1]],
+        3: [[0, 1, 0], [-1, 0, height - 1]],
+    }[turns]
+    return np.ascontiguousarray(np.rot90(photo, turns)), np.array(back, np.float64)
+
+
+def _placed(face: Face, matrix: NDArray[np.float64]) -> Face:
+    """A face of a view in the photo that a (2, 3) similarity leads to; its box stays as large and upright."""
+    points = np.array([*face.eyes, face.nose]) @ matrix[:, :2].T + matrix[:, 2]
+    corners = np.array(face.box).reshape(2, 2)
+    x, y = corners.mean(0) @ matrix[:, :2].T + matrix[:, 2]
+    width, height = (corners[1] - corners[0]) / 2 * np.hypot(*matrix[:, 0])
+    box = (float(x - width), float(y - height), float(x + width), float(y + height))
+    return Face(box, (_pair(points[0]), _pair(points[1])), _pair(points[2]), face.score)
 
 
 def _upright(photo: Photo, smallest: int) -> list[Face]:
@@ -136,11 +221,7 @@ def _upright(photo: Photo, smallest: int) -> list[Face]:
         kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         view = photo if scale == 1 else np.asarray(cv2.resize(photo, size, interpolation=kind), np.uint8)
         candidates += [_scaled(face, 1 / scale) for face in _look(view)]
-    kept: list[Face] = []
-    for face in sorted(candidates, key=lambda face: -face.score):
-        if all(_overlap(face.box, other.box) < 0.4 for other in kept):
-            kept.append(face)
-    return kept
+    return _apart(_best_first(candidates))
 
 
 def _look(view: Photo) -> list[Face]:
@@ -166,18 +247,6 @@ def _scaled(face: Face, scale: float) -> Face:
     box = tuple(value * scale for value in face.box)
     move = [_pair(np.array(point) * scale) for point in (*face.eyes, face.nose)]
     return Face((box[0], box[1], box[2], box[3]), (move[0], move[1]), move[2], face.score)
-
-
-def _turn_back(face: Face, turns: int, width: int, height: int) -> Face:
-    """From a photo turned by np.rot90(turns) back to the photo of this width and height."""
-
-    def back(point: tuple[float, float]) -> tuple[float, float]:
-        x, y = point
-        return {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[turns]
-
-    (x0, y0), (x1, y1) = back((face.box[0], face.box[1])), back((face.box[2], face.box[3]))
-    box = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-    return Face(box, (back(face.eyes[0]), back(face.eyes[1])), back(face.nose), face.score)
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:

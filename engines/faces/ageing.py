@@ -32,7 +32,7 @@ def missed(years: float, reached: float | None, *, held_back: bool = False) -> s
         return ""
     way = "old" if reached < years else "young"
     why = "keeping the person allows no more" if held_back else f"this face cannot be made to look that {way}"
-    return f"It looks {reached:.0f}, not {years:.0f}: {why}."
+    return f"{years:.0f} years are not reached: {why}."
 
 
 Estimate = Callable[[list[float]], list[float]]  # slider values -> estimated ages of the edited face

@@ -115,7 +115,10 @@ class _EditCommands:
     def age(self, pixels: Pixels, options: Mapping[str, Fact], job: Job) -> Pixels:
         rest: dict[str, Any] = dict(options)
         years, sliders = float(rest.pop("years")), _sliders(rest)
-        return self.engine.age(pixels, years, sliders=sliders, job=job, **rest).pixels
+        done = self.engine.age(pixels, years, sliders=sliders, job=job, **rest)
+        looks = f"Looked {done.age_before:.0f}, looks {done.age_after:.0f}."
+        job.note(note=" ".join(str(said) for said in (looks, job.facts.get("note")) if said))
+        return done.pixels
 
 
 def _sliders(options: dict[str, Any]) -> dict[str, float]:
@@ -195,6 +198,12 @@ class _Tasks:
 
     def generate(self, args: argparse.Namespace, watch: Watch) -> Batch:
         job, target = watch(args.target.name), args.target
+        kinds = (*WRITE_SUFFIXES, ".zip", ".mp4")
+        if target.suffix and target.suffix.lower() not in kinds and not target.is_dir():
+            raise OptionError(
+                f'Faces are not written as "{target.suffix}" files. End OUT in one of {", ".join(kinds)}, or give a '
+                "folder."
+            )
         common: dict[str, Any] = {"truncation": args.truncation, "sliders": parsed(args.set), "model": args.model}
         if target.suffix.lower() == ".zip":
             self.engine.dataset(target, seed=args.seed, count=args.count, job=job, **common)

@@ -54,7 +54,12 @@ _STRONGER, _STRONG = (
     1.4,
 )
 _WEAKER, _WEAK = {"slightly", "little", "bit", "somewhat", "faintly", "light", "subtle", "fairly", "a-bit"}, 0.5
-_NOT = {"no", "not", "without", "never", "isn't", "hardly", "doesn't", "don't", "minus"}
+_NOT = {"no", "not", "without", "never", "isn't", "hardly", "doesn't", "don't", "minus", "neither", "non"}
+_AGAIN = {"or", "nor"}  # what was denied before them is denied after them: no glasses or beard
+# words that mean a photo's light, or hair, unless they belong to another thing: dark eyes, a warm smile, a grey suit
+_LOOSE = {"dark", "dim", "bright", "warm", "cold", "grey", "gray", "light"}
+_OF_LIGHT = {"light", "lighting", "photo", "picture", "portrait", "image", "scene", "tones", "colours", "colors"}
+_PARTS = {"eyes", "eye", "mouth", "face", "expression", "skin", "lips", "nose"}
 _NOTHING = {
     *("a", "an", "the", "with", "and", "who", "that", "is", "has", "have", "having", "wearing", "of", "in", "his"),
     *(
@@ -72,7 +77,23 @@ _NOTHING = {
         "eyes",
     ),
     *("looking", "looks", "years", "year", "aged", "age", "but", "also", "some", "very", "about", "around", "mouth"),
-    *("human", "adult", "expression", "light", "to", "on", "at", "it", "i", "want", "please", "make", "me", "show"),
+    *(
+        "human",
+        "any",
+        "adult",
+        "expression",
+        "light",
+        "to",
+        "on",
+        "at",
+        "it",
+        "i",
+        "want",
+        "please",
+        "make",
+        "me",
+        "show",
+    ),
 }
 _DECADES = {
     "twenties": 25,
@@ -97,38 +118,69 @@ def read(text: str, entries: Sequence[Mapping[str, Any]]) -> Described:
     sliders: dict[str, float] = {}
     understood: list[tuple[str, str, float]] = []
     ignored: list[str] = []
-    factor, negated, place = 1.0, False, 0
+    factor, negated, denied, place = 1.0, False, False, 0
     while place < len(tokens):
+        word, rest = tokens[place], tokens[place + 1 :]
         years, used = _years(tokens[place:])
         if years is not None and "age" in known:
             value = _age_value(years, known["age"])
             sliders["age"] = value
             understood.append((" ".join(tokens[place : place + used]), "age", value))
-            factor, negated, place = 1.0, False, place + used
+            factor, negated, denied, place = 1.0, False, False, place + used
             continue
         for length in range(min(longest, len(tokens) - place), 0, -1):
             phrase = " ".join(tokens[place : place + length])
+            if length == 1 and phrase in _LOOSE | _STRONGER | _WEAKER:
+                noun = _noun(phrase, rest, table)
+                if noun is None:  # it says how somebody smiles, or what no slider does
+                    smiles = bool(rest) and table.get(rest[0], {}).get("smile", 0.0) > 0
+                    count = 1 if rest[0] in table else 2
+                    ignored += [] if smiles else [" ".join(tokens[place : place + count])]
+                    factor, negated, denied, place = 1.0, negated and smiles, False, place + count
+                    break
+                phrase = noun
             meant = {name: value for name, value in table.get(phrase, {}).items() if name in known}
             if meant:
                 for name, value in meant.items():
                     strength = -value * 0.8 if negated else value * factor
-                    sliders[name] = round(float(min(max(strength, -1.0), 1.0)), 3)
+                    least = -1.0 if float(known[name].get("low", -1.0)) < 0 else 0.0  # what only adds is left away
+                    sliders[name] = round(float(min(max(strength, least), 1.0)), 3)
                     understood.append((f"no {phrase}" if negated else phrase, name, sliders[name]))
-                factor, negated, place = 1.0, False, place + length
+                factor, negated, denied, place = 1.0, False, negated, place + length
                 break
         else:
-            word = tokens[place]
             place += 1
-            if word in _NOT:
+            if word in _NOT or (word in _AGAIN and denied):
                 negated = True
             elif word in _STRONGER:
                 factor = _STRONG
             elif word in _WEAKER:
                 factor = _WEAK
-            elif word not in _NOTHING:
+            elif word not in _NOTHING | _AGAIN:
                 ignored.append(word)
-                negated = False
+                negated = denied = False
     return Described(sliders, tuple(understood), tuple(ignored))
+
+
+def _noun(word: str, rest: list[str], table: Mapping[str, Mapping[str, float]]) -> str | None:
+    """What an adjective means before the words that follow: itself, "dark hair" of "dark wavy hair", or None where it
+    belongs to something that no slider changes.
+    """
+    if word not in _LOOSE:
+        long_hair = bool(rest) and rest[0] in {"hair", *_PARTS} and f"{word} {rest[0]}" not in table
+        return None if long_hair else word
+    for near in [one for one in rest if one != "and"][:2]:
+        if near == "hair":
+            return f"{word} hair" if f"{word} hair" in table else word
+        if near in table or near in _NOTHING or near in _PARTS:
+            break
+    if not rest or rest[0] in _OF_LIGHT or word == "light":
+        return None if rest and word == "light" and rest[0] in _PARTS else word
+    if rest[0] in table:  # a grey man has grey hair; what else a person is called, the light is not
+        return word if word in ("grey", "gray") else None
+    if rest[0] in _PARTS:
+        return None
+    return word if rest[0] in _NOTHING | _AGAIN | _NOT | _STRONGER | _WEAKER else None
 
 
 def _years(tokens: list[str]) -> tuple[float | None, int]:

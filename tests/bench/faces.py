@@ -2,17 +2,20 @@
 
     python -m tests.bench.faces inversion [--data faces.zip] [--count 10]   how alike a photo's copy is, and seconds
     python -m tests.bench.faces sliders [--count 50]                        monotone, identity, what else moves
+    python -m tests.bench.faces ages --data faces.zip [--count 20]          which ages in years are reached
     python -m tests.bench.faces latency                                     a dragged slider's frame, 1 and 10 users
     python -m tests.bench.faces strips OUT [PHOTO …]                        every slider on photos, to be looked at
 
 --model ID takes another generator than the page's.
 
-Photos are scikit-image's astronaut and, with --data, aligned squares from a zip (never trained on by the generator).
+Photos are scikit-image's astronaut and, with --data, aligned squares from a zip: of a set that networks here were
+trained on, only pictures that every recipe held out.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import statistics
@@ -40,6 +43,8 @@ from engines.faces.newcomers import MODEL
 from engines.train.metrics import perceptual_distance
 
 Photo = NDArray[np.uint8]
+HELD_OUT = 60  # pictures of each archive that no recipe trains on: encoder 400, parts 100, colours and inpainting 60
+ASKED = (16, 20, 25, 30, 40, 50, 60, 70, 80, 90)  # years
 # what each slider is meant to move among the attributes, and which way; the rest should stay
 MEANT = {
     "smile": ("Smiling", 1),
@@ -65,10 +70,13 @@ def astronaut() -> Photo:
 
 
 def squares(path: Path, count: int) -> list[Photo]:
-    """Aligned pictures from a zip, drawn with a fixed seed."""
+    """Aligned pictures from a zip, drawn with a fixed seed from those that `train.data.Pictures.split` holds out."""
+    if count > HELD_OUT:
+        raise SystemExit(f"Only {HELD_OUT} pictures of a set are held out by every recipe; --count {count} is more.")
     with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.lower().endswith((".webp", ".png", ".jpg")))
-        picked = np.random.default_rng(5).permutation(len(names))[:count]
+        names = [name for name in archive.namelist() if name.lower().endswith((".webp", ".png", ".jpg"))]
+        names.sort(key=lambda name: hashlib.sha256(f"{path.stem}/{name}".encode()).hexdigest())
+        picked = np.random.default_rng(5).permutation(min(len(names), HELD_OUT))[:count]
         return [np.asarray(Image.open(io.BytesIO(archive.read(names[i]))).convert("RGB")) for i in picked]
 
 
@@ -179,6 +187,32 @@ def sliders(engines: Engines, faces: FaceEditing, count: int, model: str, only: 
     return table
 
 
+def ages(faces: FaceEditing, data: Path, count: int, model: str) -> dict[str, Any]:
+    """For each age that is asked for on how many photos it is reached within 3 years, and the ends that are."""
+    rows, before, distances = [], [], []
+    for square in squares(data, count):
+        inverted = faces.refine(faces.invert(square, whole(square.shape[0]), model=model))
+        done = [faces.age(square, years, inverted=inverted) for years in ASKED]
+        rows.append([one.age_after for one in done])
+        distances.append([one.distance for one in done])
+        before.append(done[0].age_before)
+    reached = np.array(rows, np.float64)  # (photos, asked)
+    close = np.abs(reached - ASKED) <= 3
+    ends = {"youngest": reached[:, 0], "oldest": reached[:, -1], "before": np.array(before, np.float64)}
+    table: dict[str, Any] = {
+        name: {
+            "median": round(float(np.median(c)), 1),
+            "from": round(float(c.min()), 1),
+            "to": round(float(c.max()), 1),
+        }
+        for name, c in ends.items()
+    }
+    table["reached_on"] = {str(years): int(close[:, index].sum()) for index, years in enumerate(ASKED)}
+    table["median"] = {str(years): round(float(np.median(reached[:, index])), 1) for index, years in enumerate(ASKED)}
+    table["identity_distance"] = [round(float(np.median(distances)), 3), round(float(np.max(distances)), 3)]
+    return table
+
+
 def latency(faces: FaceEditing, model: str) -> dict[str, Any]:
     """Milliseconds of one frame with tuning, alone and with ten users dragging at once."""
     tuned = faces.refine(faces.invert(astronaut(), steps=5, model=model), steps=2)
@@ -236,7 +270,7 @@ def strips(faces: FaceEditing, target: Path, photos: list[Path], model: str) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("inversion", "sliders", "latency", "strips"))
+    parser.add_argument("what", choices=("inversion", "sliders", "ages", "latency", "strips"))
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=None)
@@ -249,6 +283,8 @@ def main() -> int:
         result = inversion(faces, args.data, args.count or 10, args.model)
     elif args.what == "sliders":
         result = sliders(engines, faces, args.count or 50, args.model, args.only)
+    elif args.what == "ages":
+        result = ages(faces, args.data, args.count or 20, args.model)
     elif args.what == "latency":
         result = latency(faces, args.model)
     else:

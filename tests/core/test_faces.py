@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -39,6 +40,29 @@ def test_a_photo_lying_on_its_side_gives_the_same_square(portrait: Photo, turns:
     a = align(portrait, upright, 96).astype(int)
     b = align(np.ascontiguousarray(np.rot90(portrait, turns)), turned, 96).astype(int)
     assert np.abs(a - b).mean() < 2.0
+
+
+@pytest.mark.parametrize("angle", [45, 75, 135, 225, 315])
+def test_a_photo_at_any_angle_gives_the_same_person(portrait: Photo, angle: int) -> None:
+    (upright,) = detect(portrait)
+    matrix = cv2.getRotationMatrix2D((256, 256), angle, 1.0)
+    matrix[:, 2] += 100
+    tilted = np.asarray(cv2.warpAffine(portrait, matrix, (712, 712), borderValue=(120, 120, 120)), np.uint8)
+    face = max(detect(tilted), key=lambda face: face.score)
+    assert np.allclose(face.nose, matrix[:, :2] @ upright.nose + matrix[:, 2], atol=4)
+    left, top, right, bottom = face.box
+    assert left < face.nose[0] < right and top < face.nose[1] < bottom
+    assert right - left == pytest.approx(upright.box[2] - upright.box[0], rel=0.25)
+    assert identity_distance(align(portrait, upright, 128), align(tilted, face, 128)) < 0.2
+
+
+def test_somebody_lying_beside_somebody_standing_is_found(portrait: Photo) -> None:
+    head = portrait[:260, 90:350]
+    both = np.concatenate([head, np.rot90(head)], 1)
+    standing, lying = sorted(detect(np.ascontiguousarray(both)), key=lambda face: face.nose[0])
+    assert standing.nose == pytest.approx((134, 135), abs=4) and lying.nose == pytest.approx((395, 125), abs=4)
+    across, beside = (np.abs(np.subtract(*face.eyes)) for face in (standing, lying))
+    assert across[0] > 5 * across[1] and beside[1] > 5 * beside[0]
 
 
 def test_small_and_large_faces_are_found(portrait: Photo) -> None:
