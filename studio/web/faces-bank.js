@@ -7,7 +7,7 @@ function makeRow({ label, low = "", high = "", about = "", name = "", least = 0,
   const clean = (value) => Number(Math.min(most, Math.max(least, Number.isFinite(value) ? value : rest)).toFixed(digits));
   const id = `face-${name || `${label}-${Math.random().toString(36).slice(2, 7)}`.replace(/\W+/g, "-")}`;
   const range = el("input", { type: "range", min: least, max: most, step, value: rest, id, "data-slider": name || null,
-    oninput: () => { put(clean(Number(range.value))); moved(); }, onchange: () => settled() });
+    oninput: () => { put(clean(Number(range.value))); moved(); }, onchange: () => settled(), onpointerup: () => settled() });
   const box = el("input.number", { type: "number", min: least, max: most, step: Math.max(step, digits ? 0.05 : 1), inputmode: "decimal", "aria-label": `${label}, a number from ${least} to ${most}`,
     oninput: () => { if (box.value !== "" && Number.isFinite(Number(box.value))) { put(clean(Number(box.value)), box); moved(); } },
     onchange: () => { put(clean(box.value === "" ? rest : Number(box.value))); settled(); },

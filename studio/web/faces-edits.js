@@ -3,7 +3,7 @@
 function makeEdits({ portrait, look, on }) {
   const { url } = window.Studio;
   let past = [], future = [], settled = "";
-  let want = false, asking = false, moved = 0;  // frames
+  let want = false, asking = false, moved = 0, loose = false;  // frames; whether one is newer than the finished picture
   let todo = false, finishing = false, rest = 0;  // finished pictures
   const wish = () => ({ key: on.subject().key, ...look.get() });
   const snapshot = () => JSON.stringify(look.get());
@@ -12,7 +12,7 @@ function makeEdits({ portrait, look, on }) {
   function live() {
     if (!on.subject()) return;
     moved ||= performance.now();
-    want = true;
+    want = loose = true;
     on.live();
     pump();
   }
@@ -55,7 +55,7 @@ function makeEdits({ portrait, look, on }) {
         await portrait.finished(answer, url);
         result = answer;
       }
-      if (!todo && JSON.stringify(asked) === JSON.stringify(wish())) { want = false; portrait.settle(); on.settled(result); }
+      if (!todo && JSON.stringify(asked) === JSON.stringify(wish())) { want = loose = false; portrait.settle(); on.settled(result); }
       else live();
     }
     finishing = false;
@@ -73,7 +73,7 @@ function makeEdits({ portrait, look, on }) {
   }
   function commit() {
     const now = snapshot();
-    if (now === settled) return;
+    if (now === settled) { if (loose) release(); return; }  // moved away and back again
     past.push(settled);
     if (past.length > 100) past.shift();
     future = [];

@@ -96,8 +96,9 @@ function makeProduct({ goOn }) {
       root.hidden = !one;
       if (!one) return root.replaceChildren();
       const shown = one.kind === "film" ? el("video", { src: url(one.view), controls: true, loop: true, playsinline: true }) : one.kind === "zip" ? el("span") : el("img", { src: url(one.view), alt: one.title });
+      const strip = one.width > 3 * one.height;
       const close = el("button.plainly.small", { type: "button", "data-do": "close", "aria-label": "Close the result", title: "Close the result", onclick: () => this.draw(null) }, icon("close"));
-      root.replaceChildren(el("div.line", {}, el("h3", {}, one.title), el("span.gap"), close), shown, el("p.fine", {}, [one.words, one.line].filter(Boolean).join(" · ")),
+      root.replaceChildren(el("div.line", {}, el("h3", {}, one.title), el("span.gap"), close), strip ? el("div.wide", { tabindex: 0, role: "group", "aria-label": one.title }, shown) : shown, el("p.fine", {}, [one.words, one.line].filter(Boolean).join(" · ")),
         el("div.take", {}, one.kind === "picture" && senders(() => one, "Upscale", "Inpaint"),
           one.again && el("button.plainly", { type: "button", "data-do": "again", title: "This picture becomes the photo: its face gets the sliders", onclick: () => { this.draw(null); goOn(one); } }, "Go on with this"),
           el("a.main", { href: url(one.path), download: one.name }, icon("download"), "Download")));

@@ -3,7 +3,7 @@
 // here(): whether a photo may arrive, dropping(on)}.
 function makeWays({ on }) {
   const { el, icon } = window.Studio;
-  const START = 24, MOST = 4294967295;  // the first face of the sheet, the last seed
+  const touch = matchMedia("(pointer: coarse)").matches, START = 24, MOST = 4294967295;  // the first face of the sheet, the last seed
   let way = "photo", seed = START, truncation = 0.7, turn = 0, described = {};
   const die = () => {
     const one = icon("plus");
@@ -14,7 +14,7 @@ function makeWays({ on }) {
   const names = { photo: "My photo", new: "A new face", words: "A description" };
   const tabs = Object.entries(names).map(([name, words]) => el("button", { type: "button", "data-way": name, onclick: () => go(name) }, words));
   const file = el("input", { type: "file", accept: "image/*", "aria-label": "Choose a photo", onchange: () => { on.bring(file.files[0]); file.value = ""; } });
-  const invitation = el("strong"), drop = el("label.dropzone", {}, file, invitation, el("span", {}, "or paste it, or click to choose · from the front works best"),
+  const invitation = el("strong"), drop = el("label.dropzone", {}, file, invitation, el("span", {}, touch ? "from the front works best" : "or paste it, or click to choose · from the front works best"),
     el("span.fine", {}, "It stays on this machine. What you make is marked as edited by AI."));
   const number = el("input.seed", { type: "number", min: 0, max: MOST, step: 1, value: seed, "aria-label": "Seed", title: "The same seed is the same face",
     onchange: () => { seed = Math.min(MOST, Math.max(0, Math.round(Number(number.value) || 0))); sheet(); } });
@@ -37,7 +37,7 @@ function makeWays({ on }) {
     if (quietly) return;
     on.chose(way);
     if (way !== "photo" && !faces.children.length) sheet();
-    if (way === "words" && !matchMedia("(pointer: coarse)").matches) text.focus();
+    if (way === "words" && !touch) text.focus();
   }
 
   async function sheet() {
@@ -73,7 +73,8 @@ function makeWays({ on }) {
   function draw(busy = false) {
     const subject = on.subject();
     tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab.dataset.way === way)));
-    invitation.textContent = subject?.kind === "photo" || busy ? "Drop another photo here" : "Drop a photo of a face here";
+    const another = subject?.kind === "photo" || busy;
+    invitation.textContent = touch ? another ? "Choose another photo" : "Choose a photo of a face" : another ? "Drop another photo here" : "Drop a photo of a face here";
     drop.classList.toggle("low", Boolean(subject) || busy);
     whom.textContent = subject?.kind === "photo" ? "What you write is done to the face in your photo." : "";
     whom.hidden = !whom.textContent;

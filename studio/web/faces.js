@@ -137,8 +137,8 @@ const kind = el("select", { "aria-label": "Save as" }, ...["png", "jpeg", "webp"
 const large = el("select", { "aria-label": "Size" }, el("option", { value: "" }), el("option", { value: "1" }));
 const save = el("button.main", { type: "button", "data-do": "save", onclick: () => download() }, icon("download"), "Download");
 const hints = el("p.fine");
-const who = makePeople({ choose: (number, wish = {}) => { begin("Waiting for a free place"); trigger("bring", { number, ...wish }); } });
-const product = makeProduct({ goOn: (one) => { begin("Looking for faces"); trigger("bring", { path: one.path, box: subject?.box }); } });
+const who = makePeople({ choose: (number, wish = {}) => { begin("Waiting for a free place", { number }); trigger("bring", { number, ...wish }); } });
+const product = makeProduct({ goOn: (one) => { page = "sliders"; begin("Looking for faces"); trigger("bring", { path: one.path, box: subject?.box }); } });
 const stage = el("section.portrait", { "aria-label": "Portrait" }, easel, who.strip, el("div.under", {}, line, el("div.take", {}, large, kind, save)), hints);
 
 for (const [down, up] of [["pointerdown", "pointerup"], ["pointerdown", "pointerleave"], ["pointerdown", "pointercancel"]]) {
@@ -212,6 +212,7 @@ function drawPanel() {
   const photo = subject?.kind === "photo";
   keeping.hidden = sharpening.hidden = !photo || !config.sliders.length;
   share.hidden = subject?.kind !== "new";
+  reset.hidden = page !== "sliders";
   if (subject) extras.draw(subject.kind, along());
   tally();
   const open = extras.mixing.firstChild?.open ?? false;
@@ -233,7 +234,7 @@ async function copyLink() {
 // Drawing
 
 const working = () => Boolean(local || props.value.work);
-function begin(words) { say(""); local = { fraction: 0, message: words, seconds: 0, remaining: null, preview: null }; draw(); }
+function begin(words, more = {}) { say(""); local = { fraction: 0, message: words, seconds: 0, remaining: null, preview: null, ...more }; draw(); }
 
 function drawWork(job) {
   work.hidden = !job;
@@ -241,7 +242,7 @@ function drawWork(job) {
   const percent = Math.round(job.fraction * 100);
   bar.setAttribute("aria-valuenow", percent);
   bar.firstChild.style.width = `${percent}%`;
-  message.textContent = job.message;
+  message.textContent = job.message || "Working";
   clock.textContent = job.seconds >= 1 ? time(job.seconds) + (job.remaining === null ? "" : ` · about ${time(Math.max(1, job.remaining))} left`) : "";
   if (job.preview && !job.tuning) growing.src = job.preview;
   growing.hidden = !growing.getAttribute("src") || !job.fraction;
@@ -259,7 +260,7 @@ function drawTools() {
 
 function draw() {
   const job = props.value.work || local, tuning = Boolean(job?.tuning);
-  const choosing = job && !tuning ? props.value.choose : waiting;
+  const choosing = job && !tuning ? job.number === undefined ? null : props.value.choose : waiting;
   root.classList.toggle("sitting", Boolean(subject));
   root.classList.toggle("at-work", Boolean(job) && !tuning);
   ways.draw(Boolean(choosing || job));
