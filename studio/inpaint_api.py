@@ -57,10 +57,10 @@ def inpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
             model: Which network. One of: MODELS.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
-        path, suffix = uploaded(_path(photo)), _suffix(format)
+        path, suffix = uploaded(path_of(photo)), suffix_of(format)
         if bool(mask) == bool(auto):
             raise OptionError(BOTH)
-        sent = str(uploaded(_path(mask))) if mask else ""
+        sent = str(uploaded(path_of(mask))) if mask else ""
         options = Options("inpaint", str(model), int(seed), int(expand), int(feather), float(detail), sent)
 
         def work(job: Job, facts: dict[str, Any]) -> Outcome:
@@ -68,9 +68,9 @@ def inpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
             rest = job if sent else job.part(0.2, 1)
             return _made(engines, path, replace(chosen, suffix=suffix), rest, facts)
 
-        yield from _answer(work)
+        yield from answered(work)
 
-    return _documented(engines, inpaint, "photo", "mask")
+    return documented(engines, inpaint, "photo", "mask")
 
 
 def outpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
@@ -103,7 +103,7 @@ def outpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
             model: Which network. One of: MODELS.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
-        path, suffix = uploaded(_path(photo)), _suffix(format)
+        path, suffix = uploaded(path_of(photo)), suffix_of(format)
         options = Options(
             verb="outpaint",
             model=str(model),
@@ -116,9 +116,9 @@ def outpaint_tool(engines: Engines) -> Callable[..., Iterator[Any]]:
             bottom=int(bottom),
             suffix=suffix,
         )
-        yield from _answer(lambda job, facts: _made(engines, path, options, job, facts))
+        yield from answered(lambda job, facts: _made(engines, path, options, job, facts))
 
-    return _documented(engines, outpaint, "photo")
+    return documented(engines, outpaint, "photo")
 
 
 def _made(engines: Engines, path: Path, options: Options, job: Job, facts: dict[str, Any]) -> Outcome:
@@ -138,31 +138,31 @@ def _found(engines: Engines, path: Path, kind: str, job: Job) -> str:
     return str(target)
 
 
-def _answer(work: Callable[[Job, dict[str, Any]], Outcome]) -> Answer:
+def answered(work: Callable[[Job, dict[str, Any]], Outcome]) -> Answer:
     """Progress while it works, then the file and its facts."""
     facts: dict[str, Any] = {}
     outcome = yield from follow(lambda job: work(job, facts), lambda now: (None, {"fraction": round(now.fraction, 3)}))
     yield FileData(path=outcome.path, orig_name=outcome.name), facts
 
 
-def _documented(engines: Engines, tool: Callable[..., Answer], *files: str) -> Callable[..., Iterator[Any]]:
+def documented(engines: Engines, tool: Callable[..., Answer], *files: str) -> Callable[..., Iterator[Any]]:
     """The tool as clients are told of it."""
     ids = [card.id for card in fillers(engines)]
     tool.__doc__ = inspect.cleandoc(tool.__doc__ or "").replace("MODELS", ", ".join(ids))
     for name in files:  # gradio hands files over as dicts
-        tool.__annotations__[name] = FileData if name == "photo" else FileData | None
+        tool.__annotations__[name] = FileData | None if name == "mask" else FileData
     tool.__annotations__["format"] = Format
     tool.__annotations__["return"] = tuple[FileData, dict[str, Any]]
     return handler(tool)
 
 
-def _suffix(format: str) -> str:
+def suffix_of(format: str) -> str:
     suffix = {name.lower(): ending for name, ending in FORMATS.items()}.get(format)
     if suffix is None:
         raise OptionError("The format is png, jpeg or webp.")
     return suffix
 
 
-def _path(sent: Any) -> str | None:
+def path_of(sent: Any) -> str | None:
     """The path in what a client sent for a file."""
     return str(sent.get("path")) if isinstance(sent, dict) else None

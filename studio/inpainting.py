@@ -31,7 +31,7 @@ AROUND = 0.35  # of the hole's size: what a suggestion shows of its surroundings
 class Options:
     """What one picture is filled or extended with. mask: a path; left to bottom: pixels; expand, feather: pixels."""
 
-    verb: Literal["inpaint", "outpaint"] = "inpaint"
+    verb: Literal["inpaint", "outpaint", "blend"] = "inpaint"
     model: str = MODEL
     seed: int = 0
     expand: int = 0

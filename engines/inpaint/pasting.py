@@ -108,7 +108,8 @@ def _object(fore: Pixels, shape: tuple[int, ...], mask: Mask, *, x: int | None, 
         raise OptionError(f"The object would have over {max_megapixels():,.0f} megapixels. Scale it less.")
     if scale != 1:
         kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        layers = np.asarray(cv2.resize(layers, (width, height), interpolation=kind), np.float32).clip(0, 1)
+        parts = (layers[..., :3], layers[..., 3], layers[..., 4])
+        layers = np.dstack([cv2.resize(part, (width, height), interpolation=kind) for part in parts]).clip(0, 1)
     x, y = x + round(left * scale), y + round(top * scale)
     rows, columns = slice(max(0, -y), shape[0] - y), slice(max(0, -x), shape[1] - x)
     layers = layers[rows, columns] if rows.stop > 0 and columns.stop > 0 else layers[:0]

@@ -11,7 +11,7 @@ import numpy as np
 from engines.inpaint.masks import Floats, box_of
 from engines.inpaint.membrane import means
 
-DEEP = (2.0, 0.006, 7.0)  # how deep a rim is: pixels, and of the object's size; at most so many pixels
+DEEP = (3.0, 0.006, 8.0)  # how deep a rim is: pixels, and of the object's size; at most so many pixels
 CLEAR = 0.12  # difference of colour on both sides, of 1, from which a mixture of them can be told
 
 

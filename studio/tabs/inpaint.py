@@ -1,6 +1,6 @@
-"""The Inpaint tab: paint over it and it is gone; pull at a side and the picture goes on.
+"""The Inpaint tab: paint over it and it is gone; pull at a side and the picture goes on; objects are pasted in.
 
-Also the API and MCP tools `inpaint` and `outpaint`.
+Also the API and MCP tools `inpaint`, `outpaint` and `blend`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from studio import widgets
 from studio.arriving import arrive
 from studio.inpaint_api import inpaint_tool, outpaint_tool
 from studio.inpaint_masks import Masks
+from studio.inpaint_objects import Placed, blend_tool, look_at, paste_file, place_options
 from studio.inpaint_steps import Sheet, begin_at, desk_item, sheets, take, with_fills
 from studio.inpainting import FORMATS, Filled, Options, fill_file, fillers, panel_options
 from studio.jobs import Stop, answer, handler
@@ -112,7 +113,11 @@ class Room:
                 one = options[shot.id]
                 part = job.part(number / count, (number + 1) / count)
                 chosen = replace(one, seed=one.seed + number)
-                done.append(fill_file(self.engines, Path(shot.path), shot.name, options=chosen, job=part))
+                source = Path(shot.path)
+                if isinstance(chosen, Placed):
+                    done.append(paste_file(self.engines, source, shot.name, options=chosen, job=part))
+                else:
+                    done.append(fill_file(self.engines, source, shot.name, options=chosen, job=part))
             return done[0]
 
         worked: list[Shot] = list(begun)
@@ -132,7 +137,9 @@ class Room:
             if shot.id not in ids or not shot.width:
                 continue
             edit = edits.get(shot.id) or {}
-            chosen = panel_options(panel, edit, asked.get("verb"), engines=self.engines)
+            verb = asked.get("verb")
+            placed = place_options(panel, edit) if verb == "blend" else None
+            chosen = placed or panel_options(panel, edit, verb, engines=self.engines)
             sheet = begin_at(shot, str(bases.get(shot.id) or ""))
             if not sheet.made_by(chosen.key) or asked.get("count") == SUGGESTIONS:
                 begun[i], options[shot.id] = sheet, chosen
@@ -162,6 +169,10 @@ def build(engines: Engines, tab: gr.Tab) -> None:
         """Scratches, text, a date."""
         return masks.find(asked)
 
+    def look(asked: dict[str, Any]) -> dict[str, Any]:
+        """The picture an object is in."""
+        return look_at(asked)
+
     shots, stop, asked = gr.State([]), gr.State(None), gr.State({})
     with gr.Row(elem_classes=["room"], equal_height=False):
         with gr.Column(elem_classes=["floor"], scale=3, min_width=320):
@@ -182,6 +193,8 @@ def build(engines: Engines, tab: gr.Tab) -> None:
             detail = widgets.slider(
                 "inpaint-detail", "Detail", 1.0, "0: the network's own, softer fill; 1: laid of what is around it"
             )
+            with gr.Accordion("Paste an object", open=False, elem_id="inpaint-objects"):
+                widgets.part("paste", {}, elem_id="inpaint-paste", server=[look, select, keep])
             with gr.Accordion("Model", open=False, elem_id="inpaint-models"):
                 model = gr.Dropdown(
                     choices=models(engines), value=MODEL, label="Model", show_label=False, elem_id="inpaint-model"
@@ -200,7 +213,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
     begun = desk.go(answer(room.begin), None, [stop, asked, run, cancel], queue=False, **QUIET)
     begun.success(handler(room.run), [stop, asked, shots, expand, feather, detail, model, kind], page, **WORK)
     cancel.click(answer(room.cancel), stop, None, queue=False, **QUIET)
-    for tool in (inpaint_tool(engines), outpaint_tool(engines)):
+    for tool in (inpaint_tool(engines), outpaint_tool(engines), blend_tool(engines)):
         gr.api(  # type: ignore[attr-defined]
             tool, api_name=tool.__name__, concurrency_id="work", concurrency_limit=4
         )

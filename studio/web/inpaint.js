@@ -147,7 +147,8 @@ function drawState() {
   redo.disabled = !masks.canRedo;
   clear.disabled = saver.disabled = forAll.disabled = !any;
   senders.hidden = k === 0;
-  hold.hidden = another.hidden = k === 0 || tool !== "compare";
+  hold.hidden = k === 0 || tool !== "compare";
+  another.hidden = hold.hidden || now.verb === "blend";
   three.hidden = !basis(one);
   path.hidden = last === 0;
   where.textContent = `Step ${k} of ${last}`;
@@ -230,6 +231,11 @@ async function go({ count = 1, again = false } = {}) {
   } catch (error) { say(error.message, true); } finally { starting = false; }
 }
 window.Studio.inpaint = () => go();
+// What paste.js needs: what is shown, and a run that lays something on it.
+window.Studio.desk = { step, working, back: () => walk(-1), go(does, edit) {
+  const one = item();
+  trigger("go", { verb: does, count: 1, ids: [one.id], edits: { [one.id]: edit }, bases: { [one.id]: step().path }, current: one.id });
+} };
 
 // Masks that are not painted
 

@@ -307,6 +307,53 @@ def test_a_sample_can_be_tried_and_a_run_cancelled(desk: Page) -> None:
     assert desk.locator(f"{DESK} .suggestion").count() < 3, "it stopped before the end"
 
 
+def test_an_object_is_selected_dragged_and_pasted_and_taken_back(desk: Page, photo: Path, tmp_path: Path) -> None:
+    pixels = np.full((120, 160, 3), 235, np.uint8)
+    pixels[30:90, 50:110] = (40, 70, 200)
+    Image.fromarray(pixels).save(tmp_path / "block.png")
+    bring(desk, photo)
+    desk.locator("#inpaint-objects button").first.click()
+    panel = desk.locator("#inpaint-paste")
+    panel.get_by_label("Choose the picture with the object").set_input_files(str(tmp_path / "block.png"))
+    picture = panel.locator("canvas.object")
+    expect(panel.locator("[data-do=paste]")).to_be_disabled()
+    picture.scroll_into_view_if_needed()
+    picture.click()
+    ghost = desk.locator(f"{DESK} canvas.ghost")
+    expect(ghost).to_be_visible(timeout=15_000)
+    left = panel.get_by_label("From the left, in pixels")
+    start = int(left.input_value())
+    ghost.scroll_into_view_if_needed()
+    box, seat = ghost.bounding_box(), desk.locator(f"{DESK} .layer img").first.bounding_box()
+    assert box and seat
+    desk.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.mouse.down()
+    desk.mouse.move(box["x"] + box["width"] / 2 - 0.2 * seat["width"], box["y"] + box["height"] / 2, steps=4)
+    desk.mouse.up()
+    placed = int(left.input_value())
+    assert abs(start - 36 - placed) <= 2, "a fifth of 180 pixels"
+    assert share(desk) == 0, "nothing was painted"
+    panel.locator("[data-do=paste]").click()
+    at_step(desk, 1, 1)
+    expect(ghost).to_be_hidden()
+    after, before = saved(desk, tmp_path / "out.png"), np.asarray(Image.open(photo))
+    changed = (after != before).any(2)
+    assert changed[40:80, placed + 8 : placed + 52].mean() > 0.9
+    assert not changed[:, : placed - 3].any() and not changed[:, placed + 63 :].any()
+    recipe = read_recipe(tmp_path / "out.png")
+    assert (recipe.tool, recipe.options["foreground"], recipe.options["strength"]) == ("blend", "block.png", 1.0)
+    size = panel.get_by_label("Height of the object, in percent of the picture's")
+    size.fill("25")
+    expect(ghost).to_be_visible()
+    at_step(desk, 0, 1)
+    panel.locator("[data-do=paste]").click()
+    at_step(desk, 1, 1)
+    smaller = (saved(desk, tmp_path / "small.png") != before).any(2)
+    assert smaller.sum() < 0.5 * changed.sum()
+    do(desk, "back")
+    at_step(desk, 0, 1)
+
+
 @pytest.mark.parametrize("page", [TOUCH], indirect=True)
 def test_a_finger_paints_and_two_zoom_on_a_phone(desk: Page, photo: Path) -> None:
     bring(desk, photo)
@@ -359,3 +406,10 @@ def test_programs_can_fill_and_extend(studio: Studio, photo: Path, tmp_path: Pat
             client.predict(sent, api_name="/inpaint", **options)
     with pytest.raises(AppError, match="Nothing to add"):
         client.predict(sent, api_name="/outpaint")
+    thing = handle_file(str(mask))
+    path, facts = client.predict(sent, object=thing, mask=thing, x=20, y=10, scale=0.5, api_name="/blend")
+    assert (facts["model"], facts["width"]) == ("blend", 180) and Path(path).name == "cat_pasted.png"
+    changed = (np.asarray(Image.open(path).convert("RGB")) != np.asarray(Image.open(photo))).any(2)
+    assert changed[32:38, 48:62].all() and not changed[:28].any() and not changed[:, :43].any()
+    with pytest.raises(AppError, match="send a mask"):
+        client.predict(sent, object=sent, api_name="/blend")

@@ -17,6 +17,7 @@ from engines.core.errors import ImageError, OptionError
 from engines.core.job import Job
 from engines.core.provenance import read_recipe
 from studio.inpaint_masks import LARGEST, PREFIX, Masks, decoded, encoded
+from studio.inpaint_objects import look_at, place_options
 from studio.inpaint_steps import VARIANTS, Sheet, begin_at, desk_item, sheets, take, with_fills
 from studio.inpainting import Filled, Options, fill_file, panel_options
 from studio.jobs import Stop
@@ -198,6 +199,52 @@ def test_cancel_leaves_the_picture_as_it_was(engines: Engines, photo: Path, mask
     asked = {"verb": "inpaint", "ids": [sheet.id], "edits": {sheet.id: {"mask": str(mask)}}, "bases": {}}
     *_, last = Room(engines).run(stop, asked, [sheet], *PANEL)
     assert last[0] == [sheet] and last[3]["visible"] is True
+
+
+@pytest.fixture
+def disc(photo: Path) -> Path:
+    """A blue disc on nothing, 20x20."""
+    y, x = np.mgrid[:20, :20]
+    alpha = np.where(np.hypot(x - 9.5, y - 9.5) < 8, 255, 0).astype(np.uint8)
+    path = photo.with_name("disc.png")
+    Image.fromarray(np.dstack([np.full((20, 20, 3), (30, 60, 220), np.uint8), alpha])).save(path)
+    return path
+
+
+def test_an_object_is_pasted_and_one_goes_on_from_it_and_back(engines: Engines, photo: Path, disc: Path) -> None:
+    room = Room(engines)
+    (sheet,) = sheets([read_shot(photo)])
+    edits = {sheet.id: {"object": str(disc), "x": 55.2, "y": 5, "scale": 1, "strength": 0.0}}
+    shots, _ = run(room, [sheet], verb="blend", edits=edits)
+    made = shots[0].made
+    assert made and (made.verb, made.name, made.words, made.width) == ("blend", "ramp_pasted.png", "Pasted", 80)
+    after, before = (np.asarray(Image.open(path).convert("RGB")) for path in (made.path, photo))
+    assert (after[14, 64] == (30, 60, 220)).all() and np.array_equal(after[:, :55], before[:, :55])
+    assert read_recipe(made.path).options["foreground"] == "disc.png"
+    same, _ = run(room, shots, verb="blend", edits=edits)
+    assert same == shots, "what is there already is not made again"
+    moved = {sheet.id: edits[sheet.id] | {"x": 2}}
+    twice, _ = run(room, shots, verb="blend", edits=moved, bases={sheet.id: made.path})
+    assert [step["verb"] for step in desk_item(twice[0])["steps"][1:]] == ["blend", "blend"]
+    anew, _ = run(room, twice, verb="blend", edits=moved, bases={sheet.id: str(photo)})
+    assert len(desk_item(anew[0])["steps"]) == 2
+
+
+@pytest.mark.parametrize("edit", [{"x": "left"}, {"scale": None}, {"strength": []}, ["object"]])
+def test_a_paste_that_cannot_be_read_gets_a_sentence(disc: Path, edit: Any) -> None:
+    with pytest.raises(OptionError, match="cannot be read"):
+        place_options(PANEL, {"object": str(disc), **edit} if isinstance(edit, dict) else edit)
+    with pytest.raises(OptionError, match="Choose the picture with the object"):
+        place_options(PANEL, {})
+    with pytest.raises(ImageError):
+        place_options(PANEL, {"object": "/etc/hostname"})
+
+
+def test_the_page_sees_an_object_as_the_engine_does(photo: Path, disc: Path) -> None:
+    said = look_at({"path": str(disc)})
+    assert (said["width"], said["height"], said["cut"]) == (20, 20, True) and said["view"].startswith(PREFIX)
+    assert look_at({"path": str(photo)})["cut"] is False
+    assert look_at({"path": "/etc/hostname"}) == {"error": "Send the picture as an uploaded file."}
 
 
 def test_a_painted_mask_is_kept_as_it_was_painted(engines: Engines, photo: Path) -> None:
