@@ -85,6 +85,7 @@ function drawPicture() {
   const one = item();
   const whole = fresh(one) ? url(one.result) : null;
   send.hidden = !whole;
+  note.hidden = Boolean(whole) && !note.classList.contains("trouble");
   viewer.show({ before: url(one.before), after: whole || after[one.id] || null, label: one.name, width: one.width, height: one.height, words: "In colour" });
   place();
 }
@@ -275,6 +276,7 @@ async function pump() {
     const said = await server.look({ ...question(one), quick: now.quick, at: hint ? { x: hint.x, y: hint.y } : null }).catch(() => ({ error: "The studio does not answer." }));
     if (props.value.current !== now.id) continue;
     note.textContent = said.error || said.note || "";
+    note.hidden = fresh(one) && !said.error;  // a result's own note stands above
     note.classList.toggle("trouble", Boolean(said.error));
     if (said.error) continue;
     after[now.id] = said.after;

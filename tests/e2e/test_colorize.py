@@ -318,6 +318,19 @@ def test_what_is_done_during_a_run_stays(
     expect(send).to_be_hidden()
 
 
+def test_a_note_stands_once(desk: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coloured = tmp_path / "coloured.png"
+    Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8)).resize((160, 120)).save(coloured)
+    bring(desk, coloured)
+    note = desk.get_by_text("The picture was in colour; its own colours were taken out first.").filter(visible=True)
+    expect(note).to_have_count(1)
+    finish(desk)
+    expect(note).to_have_count(1)
+    desk.locator("#colorize-saturation input[type=range]").press("ArrowRight")
+    expect(desk.locator("#colorize-desk .note")).to_be_visible()
+
+
 def test_asking_for_likely_colours_keeps_the_result(desk: Page, old: Path) -> None:
     bring(desk, old)
     for x in (0.25, 0.6):
