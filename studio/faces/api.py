@@ -118,7 +118,14 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
         yield from follow(work, _progress)
         yield FileData(path=str(target), orig_name=target.name), facts
 
-    def age_face(photo: Any, years: float, face: int = 0, keep: float = 0.0, format: Format = "png") -> Iterator[Told]:
+    def age_face(
+        photo: Any,
+        years: float,
+        face: int = 0,
+        keep: float = 0.0,
+        format: Format = "png",
+        sliders: dict[str, float] = {},  # noqa: B006
+    ) -> Iterator[Told]:
         """Make a face in a photo look as old as you say, older or younger.
 
         Returns the picture and facts: age_before and age_after as a network estimates them, identity_distance, verdict,
@@ -129,15 +136,17 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
             years: How old the face shall look, 16 to 90.
             face: Which face, 0 is the largest.
             keep: 0 to 1, how strongly to stay the same person.
+            sliders: Changed besides, {"smile": 0.6}. Names: SLIDERS.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
         options: dict[str, Any] = {"face": int(face), "keep": float(keep)}
+        wish = asking.settings(sliders or {})
         age = asking.number(years, 16, 90, "An age")
 
         def edit(pixels: Pixels, job: Job) -> Pixels:
-            return engine.age(pixels, age, job=job, **options).pixels
+            return engine.age(pixels, age, sliders=wish, job=job, **options).pixels
 
-        yield from _file(photo, "age-face", {"years": age, **options}, edit, f"at_{age:.0f}", format, {})
+        yield from _file(photo, "age-face", {**wish, "years": age, **options}, edit, f"at_{age:.0f}", format, {})
 
     def transfer_makeup(
         photo: Any,
@@ -147,6 +156,10 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
         skin: float = 1.0,
         face: int = 0,
         format: Format = "png",
+        generator: float = 0.0,
+        other_face: int = 0,
+        keep: float = 0.0,
+        sliders: dict[str, float] = {},  # noqa: B006
     ) -> Iterator[Told]:
         """Put the makeup of one photo's face on the face of another.
 
@@ -158,16 +171,24 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
             lips: 0 to 1, how much of the lips' colour.
             eyes: 0 to 1, how much of the eyelids' colour.
             skin: 0 to 1, how much of the skin's tone.
+            generator: 0 to 1, how much the generator paints besides; above 0 it takes about 10 seconds more.
             face: Which face of the photo, 0 is the largest.
+            other_face: Which face of the reference, 0 is the largest.
+            keep: 0 to 1, how strongly to stay the same person.
+            sliders: Changed besides, {"smile": 0.6}. Names: SLIDERS.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
         other = read_image(_path(reference)).pixels
         options: dict[str, Any] = {"lips": float(lips), "eyes": float(eyes), "skin": float(skin), "face": int(face)}
+        options |= {"generator": float(generator), "keep": float(keep)}
+        theirs, wish = int(other_face), asking.settings(sliders or {})
 
         def edit(pixels: Pixels, job: Job) -> Pixels:
-            return engine.makeup(pixels, other, generator=0.0, job=job, **options).pixels
+            return engine.makeup(pixels, other, reference_face=theirs, sliders=wish, job=job, **options).pixels
 
-        yield from _file(photo, "transfer-makeup", options, edit, "makeup", format, {})
+        yield from _file(
+            photo, "transfer-makeup", {**wish, **options, "other_face": theirs}, edit, "makeup", format, {}
+        )
 
     def mix_faces(
         photo: Any,
@@ -176,6 +197,10 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
         middle: float = 0.5,
         fine: float = 0.5,
         format: Format = "png",
+        face: int = 0,
+        other_face: int = 0,
+        keep: float = 0.0,
+        sliders: dict[str, float] = {},  # noqa: B006
     ) -> Iterator[Told]:
         """Blend the faces of two photos; the result is the first photo with the blend in it. Takes about 20 seconds.
 
@@ -188,15 +213,22 @@ def tools(engines: Engines) -> dict[str, Callable[..., Iterator[Any]]]:
             coarse: 0 the first to 1 the second person's head shape and pose.
             middle: 0 to 1, eyes, nose and mouth.
             fine: 0 to 1, colours and skin.
+            face: Which face of the photo, 0 is the largest.
+            other_face: Which face of the other photo, 0 is the largest.
+            keep: 0 to 1, how strongly to stay the first person.
+            sliders: Changed besides, {"smile": 0.6}. Names: SLIDERS.
             format: png is lossless; jpeg is small; webp is lossless and small.
         """
         second = read_image(_path(other)).pixels
         options: dict[str, Any] = {"coarse": float(coarse), "middle": float(middle), "fine": float(fine)}
+        options["keep"] = float(keep)
+        faces, wish = {"face": int(face), "other_face": int(other_face)}, asking.settings(sliders or {})
 
         def edit(pixels: Pixels, job: Job) -> Pixels:
-            return engine.mix_photos(pixels, second, job=job, **options).pixels
+            which: dict[str, Any] = {"face_a": faces["face"], "face_b": faces["other_face"]}
+            return engine.mix_photos(pixels, second, sliders=wish, job=job, **which, **options).pixels
 
-        yield from _file(photo, "mix-faces", options, edit, "mix", format, {})
+        yield from _file(photo, "mix-faces", {**wish, **options, **faces}, edit, "mix", format, {})
 
     made: dict[str, Callable[..., Iterator[Any]]] = {}
     for function in (edit_face, generate_face, age_face, transfer_makeup, mix_faces):

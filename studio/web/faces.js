@@ -3,7 +3,7 @@
 const { el, icon, url, time } = window.Studio;
 const config = props.setup;
 let subject = null, waiting = null, seen = {}, local = null, left = null, page = "sliders";
-const HALF = { coarse: 0.5, middle: 0.5, fine: 0.5 };
+const SHARPENING = "Sharpening the change …", HALF = { coarse: 0.5, middle: 0.5, fine: 0.5 };
 let other = null, mix = HALF;
 
 const button = (label, name, action, ...shown) => el("button.plainly", { type: "button", "data-do": name, "aria-label": label, title: label, onclick: action },
@@ -36,6 +36,7 @@ const edits = makeEdits({ portrait, look, on: { ask, say, subject: () => subject
   live: () => { identity.classList.add("old"); tally(); },
   drawn: (detail) => root.dispatchEvent(new CustomEvent("drawn", { detail })),
   finishing: (on) => stage.classList.toggle("finishing", on),
+  sharpening: (on) => { stage.classList.toggle("sharpening", on); if (on) [line.dataset.was, line.textContent] = [line.textContent, SHARPENING]; else if (line.textContent === SHARPENING) line.textContent = line.dataset.was; },
   settled: judge, changed: drawTools } });
 function change(action) { action(); drawPanel(); edits.live(); edits.commit(); }
 
@@ -163,6 +164,7 @@ async function download() {
   if (!subject) return;
   save.disabled = true;
   save.lastChild.textContent = "Making …";
+  await edits.sharpened;  // what has been begun is not done twice
   const answer = await ask("save", { ...edits.wish(), format: kind.value, large: subject.kind === "new" && Boolean(large.value) });
   save.disabled = false;
   save.lastChild.textContent = "Download";

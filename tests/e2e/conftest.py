@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from engines import Engines
 from tests.e2e.steps import SWITCHES, Studio, make_photo
 
+PATIENCE = 20_000  # ms that a step may take; the machine may have other things to do
 BROKEN_TABS = {
     "no_import.py": "import a_package_that_is_not_there\n",
     "no_build.py": (
@@ -70,7 +71,8 @@ def page(studio: Studio, browser: Browser, request: pytest.FixtureRequest) -> It
     """The studio in a fresh browser session. Parametrise indirectly with (width, height, "light" or "dark")."""
     width, height, look = getattr(request, "param", (1280, 900, "light"))
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=look, accept_downloads=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     opened = context.new_page()
     trouble: list[str] = []
     opened.on("console", lambda told: trouble.append(told.text) if told.type == "error" else None)

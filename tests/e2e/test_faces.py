@@ -65,7 +65,7 @@ def grab(page: Page, name: str) -> tuple[float, float, float]:
 
 
 def save(page: Page) -> Download:
-    with page.expect_download() as waiting:
+    with page.expect_download(timeout=LONG) as waiting:
         page.locator("#faces [data-do=save]").click()
     return waiting.value
 

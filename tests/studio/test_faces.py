@@ -22,6 +22,8 @@ from engines import Engines
 from engines.core.errors import ImageError, OptionError
 from engines.core.job import Job
 from engines.core.provenance import is_marked, read_recipe
+from engines.face_editing import FaceEditing
+from engines.faces.values import Finished
 from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
 from studio.faces.desk import Desk
@@ -330,6 +332,37 @@ def test_transfer_makeup_changes_the_face_alone(engines: Engines, files: Path) -
     assert read_recipe(made.path).tool == "transfer-makeup"
     with Image.open(made.path) as image:
         assert np.array_equal(np.asarray(image)[300:], data.astronaut()[300:])
+
+
+def test_api_tools_take_sliders_and_the_other_face_along(
+    engines: Engines, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, dict[str, Any]] = {}
+
+    def stand_in(name: str) -> Any:
+        def verb(self: FaceEditing, photo: Any, *rest: Any, **options: Any) -> Finished:
+            seen[name] = options
+            return Finished(255 - photo, (0, 0, 1, 1), 0.0, "", {})
+
+        return verb
+
+    for name in ("age", "makeup", "mix_photos"):
+        monkeypatch.setattr(FaceEditing, name, stand_in(name))
+    sent, tools = {"path": str(pair(files / "two.png"))}, api.tools(engines)
+    besides = {"keep": 0.2, "sliders": {"smile": 0.5, "age": 0}}
+    *_, (aged, _) = tools["age_face"](sent, 60, face=1, **besides)
+    *_, (made_up, _) = tools["transfer_makeup"](sent, sent, generator=0.4, other_face=1, **besides)
+    *_, (mixed, _) = tools["mix_faces"](sent, sent, face=1, other_face=1, **besides)
+    for options in seen.values():
+        assert (options["keep"], options["sliders"]) == (0.2, {"smile": 0.5})
+    assert seen["age"]["face"] == 1
+    assert (seen["makeup"]["generator"], seen["makeup"]["face"], seen["makeup"]["reference_face"]) == (0.4, 0, 1)
+    assert (seen["mix_photos"]["face_a"], seen["mix_photos"]["face_b"]) == (1, 1)
+    for file, other in ((aged, None), (made_up, 1), (mixed, 1)):
+        recorded = read_recipe(file.path).options
+        assert (recorded["smile"], recorded["keep"], recorded.get("other_face")) == (0.5, 0.2, other)
+    with pytest.raises(Error, match="slider smile goes from -1 to 1"):
+        list(tools["mix_faces"](sent, sent, sliders={"smile": 3}))
 
 
 @pytest.mark.parametrize("name", ["edit_face", "age_face", "transfer_makeup", "mix_faces"])
