@@ -147,8 +147,7 @@ function drawState() {
   redo.disabled = !masks.canRedo;
   clear.disabled = saver.disabled = forAll.disabled = !any;
   senders.hidden = k === 0;
-  hold.hidden = k === 0 || tool !== "compare";
-  another.hidden = hold.hidden || now.verb === "blend";
+  another.hidden = (hold.hidden = k === 0 || tool !== "compare") || now.verb === "blend";
   three.hidden = !basis(one);
   path.hidden = last === 0;
   where.textContent = `Step ${k} of ${last}`;
@@ -231,11 +230,9 @@ async function go({ count = 1, again = false } = {}) {
   } catch (error) { say(error.message, true); } finally { starting = false; }
 }
 window.Studio.inpaint = () => go();
-// What paste.js needs: what is shown, and a run that lays something on it.
-window.Studio.desk = { step, working, back: () => walk(-1), go(does, edit) {
-  const one = item();
-  trigger("go", { verb: does, count: 1, ids: [one.id], edits: { [one.id]: edit }, bases: { [one.id]: step().path }, current: one.id });
-} };
+// For paste.js: what is shown, and a run that lays something on it.
+window.Studio.desk = { step, working, back: () => walk(-1),
+  go(does, edit) { const { id } = item(); trigger("go", { verb: does, count: 1, ids: [id], edits: { [id]: edit }, bases: { [id]: step().path }, current: id }); } };
 
 // Masks that are not painted
 

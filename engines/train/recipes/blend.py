@@ -240,7 +240,7 @@ class Blend(Opposed[BlendUNet]):
             id="blend",
             engine="inpainting",
             title="Light 2026",
-            about="Tells what light and colours a pasted object needs. Trained by this studio's own recipe.",
+            about="Tells what light and colours a pasted object needs. It changes colours, never shapes.",
             architecture="blend_unet",
             source=Source("own", ()),
             licence="LicenseRef-research-only",
