@@ -181,7 +181,7 @@ def _rotated(photo: Photo, angle: int) -> tuple[Photo, NDArray[np.float64]]:
     if angle % 90 == 0:
         return _quarter_turned(photo, angle // 90)
     height, width = photo.shape[:2]
-    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    turn = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0), np.float64)
     cos, sin = np.abs(turn[0, :2])
     size = max(1, round(width * cos + height * sin)), max(1, round(width * sin + height * cos))
     turn[:, 2] += (np.array(size) - (width, height)) / 2
