@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from skimage import data
 
+from engines import Engines
 from engines.core import faces
 from engines.core.faces import TEMPLATE, Face
+from engines.face_editing import FaceEditing
 from engines.faces import beards, drawing, hair, lids, makeup, spectacles
 from engines.faces.sliders import Directions
 
@@ -236,6 +239,20 @@ def test_a_beard_is_where_beards_are(side: int) -> None:
     grey = beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0, grey=1.0)
     old = grey[int(102 * scale) : int(110 * scale), int(56 * scale) : int(72 * scale)].mean((0, 1))
     assert np.ptp(old) < 0.7 * np.ptp(chin) and old.mean() > chin.mean() + 0.1
+
+
+def test_a_beard_is_not_somebody_else(tmp_path: Path) -> None:
+    """Of a new face as of a photo's: the distance is of the face under what is drawn over it."""
+    engine = Engines("cpu", home=tmp_path)[FaceEditing]
+    who = engine.latents(3)
+    base, bearded, old = (engine.render(who, wish) for wish in ({}, {"beard": 1.0}, {"beard": 1.0, "age": 1.0}))
+    assert faces.identity_distance(base, bearded) > 0.1, "dlib sees it"
+    assert engine.identity_distance(base, bearded, who, {"beard": 1.0}) == 0.0
+    alone = engine.render(who, {"age": 1.0})
+    assert engine.identity_distance(base, old, who, {"beard": 1.0, "age": 1.0}) == pytest.approx(
+        faces.identity_distance(base, alone)
+    )
+    assert engine.identity_distance(base, alone, who, {"age": 1.0}) == faces.identity_distance(base, alone) > 0.1
 
 
 @pytest.mark.parametrize("side", [256, 512])

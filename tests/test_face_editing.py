@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 from skimage import data
 
 from engines import Engines
 from engines.__main__ import main
 from engines.core.card import ModelCard, Source, WeightFile, write_card
 from engines.core.errors import Cancelled, CardError, ImageError, OptionError
+from engines.core.faces import Face
 from engines.core.image import Picture, read_image, write_image
 from engines.core.job import Job, Progress
 from engines.core.provenance import is_marked, read_recipe
@@ -156,23 +158,81 @@ def test_covered_faces_get_a_hint_in_any_light(
     assert said == ([hint] if hint else [])
 
 
-def test_photos_without_a_face_get_a_sentence(faces: FaceEditing, kitten: Any) -> None:
-    for photo in (
-        kitten,
-        np.full((40, 50, 3), 90, np.uint8),
-        read_image(ROOT / "assets/samples/robot-drawing.png").pixels,
+def shrunk(photo: Any) -> Any:
+    """The portrait with a face 20 pixels wide, in a larger photo."""
+    small = cv2.resize(photo, (58, 58), interpolation=cv2.INTER_AREA)
+    return cv2.copyMakeBorder(small, 200, 200, 200, 200, cv2.BORDER_REPLICATE)
+
+
+NOBODY = {
+    "a cat": lambda _: data.chelsea(),
+    "another cat": lambda _: read_image(ROOT / "assets/samples/kitten.png").pixels[..., :3],
+    "a drawing": lambda _: read_image(ROOT / "assets/samples/robot-drawing.png").pixels[..., :3],
+    "a plain wall": lambda _: np.full((40, 50, 3), 90, np.uint8),
+    "a face of 20 pixels": shrunk,
+    "a face that is nearly black": lambda photo: (photo * 0.04).astype(np.uint8),
+    "half a face": lambda photo: photo[:, 135:],
+}
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_photos_without_a_face_get_a_sentence(faces: FaceEditing, portrait: Any, name: str) -> None:
+    photo = np.ascontiguousarray(NOBODY[name](portrait))
+    assert faces.detect(photo) == []
+    for call in (
+        lambda: faces.invert(photo, model=TINY),
+        lambda: faces.edit(photo, {"smile": 0.5}, model=TINY),
+        lambda: faces.makeup(photo, portrait, generator=0, model=TINY),
+        lambda: faces.frontal(photo, model=TINY),
     ):
-        if not faces.detect(photo):
-            with pytest.raises(ImageError, match="No face was found"):
-                faces.invert(photo, model=TINY)
+        with pytest.raises(ImageError, match=r"^No face was found\. Send a photo .* at least 40 pixels wide;"):
+            call()
+    with pytest.raises(ImageError, match=r"^The other photo: No face was found"):
+        faces.mix_photos(portrait, photo, model=TINY)
 
 
-def test_a_face_of_few_pixels_is_refused(faces: FaceEditing, portrait: Any) -> None:
-    small = np.ascontiguousarray(portrait[::4, ::4])
-    for face in faces.detect(small):
-        assert not face.usable
-    with pytest.raises(ImageError, match=r"cannot be edited|No face"):
-        faces.invert(small, model=TINY)
+@pytest.mark.parametrize(
+    ("scale", "turn", "hint", "usable"),
+    [
+        (0.3, 0.0, "This face is small (27 pixels): the edit will be soft", False),
+        (0.45, 0.0, "This face is small (40 pixels): the edit will be soft", True),
+        (1.0, 0.3, "This face is turned away: strong edits may look wrong.", True),
+        (1.0, 0.5, "This face is nearly a profile: edits will look wrong.", True),
+        (1.0, -0.7, "This face is nearly a profile: edits will look wrong.", False),
+    ],
+)
+def test_small_and_turned_faces_get_a_hint_and_at_last_a_refusal(
+    faces: FaceEditing, portrait: Any, scale: float, turn: float, hint: str, usable: bool
+) -> None:
+    side = round(260 * scale)
+    photo = np.asarray(cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    (straight,) = (found.face for found in faces.detect(portrait))
+    eyes, nose = np.array(straight.eyes) * scale, np.array(straight.nose) * scale
+    nose[0] += (turn - straight.yaw) * (eyes[1, 0] - eyes[0, 0])
+    left, right = ((float(x), float(y)) for x, y in eyes)
+    box = [value * scale for value in straight.box]
+    face = Face((box[0], box[1], box[2], box[3]), (left, right), (float(nose[0]), float(nose[1])), 1.0)
+    found = finding.described(photo, face)
+    assert found.usable is usable and any(said.startswith(hint) for said in found.hints), found.hints
+    if usable:
+        assert faces.invert(photo, found, steps=1, model=TINY).face == face
+    else:
+        with pytest.raises(ImageError, match=r"^This face cannot be edited: it is too small or turned too far away\."):
+            faces.invert(photo, found, steps=1, model=TINY)
+
+
+def test_a_portrait_that_its_camera_turned_is_edited_upright(faces: FaceEditing, portrait: Any, tmp_path: Path) -> None:
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(portrait[:250])))  # 6: the camera was on its side
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    made = faces.edit_photo(tmp_path / "turned.png", tmp_path / "out.png", {"smile": 1.0}, steps=2, model=TINY)
+    read = read_image(tmp_path / "out.png")
+    assert read.pixels.shape == made.pixels.shape == (250, 260, 3)
+    (before,) = faces.detect(np.ascontiguousarray(portrait[:250]))
+    changed = np.abs(read.pixels.astype(int) - portrait[:250]).max(2) > 0
+    left, top, right, bottom = before.box
+    assert changed[top:bottom, left:right].mean() > 0.5 and not changed[:, :8].any()
 
 
 def test_a_wrong_number_says_how_many_there_are(faces: FaceEditing, portrait: Any) -> None:
@@ -753,21 +813,44 @@ def test_generate_face_from_the_command_line(command: Any, tmp_path: Path) -> No
     assert code == 1 and "--set takes NAME=VALUE" in said
 
 
-@pytest.mark.parametrize("case", ["rotated", "dark", "hand", "cut", "twelve"])
-def test_hard_photos_give_a_result_or_a_sentence(faces: FaceEditing, portrait: Any, case: str) -> None:
-    photo = portrait.copy()
-    photo[140:172, 105:165] = (200, 160, 140) if case == "hand" else photo[140:172, 105:165]
-    photo = {
-        "rotated": np.rot90(photo, 2),
-        "dark": (photo * 0.12).astype(np.uint8),
-        "cut": photo[:, 110:],
-        "twelve": np.tile(photo[:230], (3, 4, 1)),
-    }.get(case, photo)
-    photo = np.ascontiguousarray(photo)
+HARD = {  # how the photo is changed, how many faces there are, what is said of them
+    "upside down": (lambda photo: np.rot90(photo, 2), 1, ()),
+    "askew": (lambda photo: askew(photo, 45), 1, ()),
+    "dark": (lambda photo: photo * 0.12, 1, ("This face is very dark",)),
+    "bright": (lambda photo: 215 + photo * 0.155, 1, ("This face is overexposed",)),
+    "a hand over the mouth": (lambda photo: covered(photo), 1, ("The mouth seems to be covered",)),
+    "cut by the border": (lambda photo: photo[:, 110:], 1, ("The photo's border cuts this face", "This may be no")),
+    "twelve": (lambda photo: np.tile(photo[:230], (3, 4, 1)), 12, ()),
+}
+
+
+def askew(photo: Any, angle: float) -> Any:
+    matrix = cv2.getRotationMatrix2D((130, 130), angle, 1.0)
+    matrix[:, 2] += 60
+    return cv2.warpAffine(photo, matrix, (380, 380), borderMode=cv2.BORDER_REPLICATE)
+
+
+def covered(photo: Any) -> Any:
+    photo = photo.copy()
+    photo[140:172, 105:165] = (200, 160, 140)
+    return photo
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_photos_give_a_result_and_a_hint(faces: FaceEditing, portrait: Any, case: str) -> None:
+    change, count, hints = HARD[case]
+    photo = np.ascontiguousarray(np.asarray(change(portrait)), np.uint8)
     found = faces.detect(photo)
-    assert len(found) == (12 if case == "twelve" else 1)
+    assert len(found) == count and [face.number for face in found] == list(range(count))
+    for face in found:
+        assert face.usable and len(face.hints) == len(hints), face.hints
+        assert all(said.startswith(hint) for said, hint in zip(face.hints, hints, strict=True)), face.hints
     edited = faces.edit(photo, {"smile": 0.7}, face=found[-1], steps=2, model=TINY)
-    assert edited.shape == photo.shape and not np.array_equal(edited, photo)
+    changed = np.abs(edited.astype(int) - photo).max(2) > 0
+    left, top, right, bottom = pasting.region(photo.shape[:2], found[-1].face)
+    assert edited.shape == photo.shape and changed[top:bottom, left:right].mean() > 0.1
+    changed[top:bottom, left:right] = False
+    assert not changed.any(), "only this face"
 
 
 def test_an_encoders_guess_is_where_the_search_begins_and_stays_near(faces: FaceEditing, portrait: Any) -> None:

@@ -55,6 +55,7 @@ def described(photo: Pixels, face: Face, number: int = 0) -> FoundFace:
         mouth, eyes = (hidden(square, blurred=blurred) for hidden in (covering.mouth_covered, covering.eyes_covered))
         if mouth:
             hints.append("The mouth seems to be covered: edits of it will look wrong. Use a photo that shows it.")
+        eyes = eyes and luma.mean() <= _BRIGHT  # white skin around them says nothing of glasses
         if eyes:
             hints.append("The eyes seem to be behind dark glasses: edits of them will look wrong.")
         if blurred and not mouth and not eyes:  # what covers a face is smooth, and so the face seems to be

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.core import faces
 from engines.core.errors import OptionError
 from engines.core.image import Pixels
 from engines.core.job import Fact, Job, take
@@ -70,6 +71,19 @@ class Newcomers:
         job.note(seconds=round(time.perf_counter() - start, 4))
         job.report(1.0)
         return frame
+
+    def identity_distance(
+        self, base: Frame, frame: Frame, latents: Latents, sliders: Sliders, *, job: Job | None = None
+    ) -> float:
+        """How far from a new face's picture, `base`, the same face with sliders is, `frame`: as dlib sees them.
+
+        What is drawn over a face does not count, as it does not in a photo (`finish`): the distance is of the face
+        under its beard. Glasses and shut eyes, which the generator makes of a new face itself, count.
+        """
+        wish, over = drawing.of_new_face(dict(sliders))
+        if over:
+            frame = self.render(latents, wish, urgent=False, job=job)
+        return faces.identity_distance(base, frame)
 
     def generate(
         self,

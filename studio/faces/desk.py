@@ -23,7 +23,6 @@ from PIL import Image
 
 from engines import Engines
 from engines.core.errors import StudioError
-from engines.core.faces import identity_distance
 from engines.core.image import Picture, Pixels, write_image
 from engines.core.job import Fact, Job, facts_line
 from engines.core.provenance import Recipe
@@ -314,13 +313,14 @@ class Desk:
     def _new(self, sitting: Sitting, wish: Wish) -> Made:
         """A new face as it is made, or enlarged: half the upscaler's effect, all of it looks painted on faces."""
         job = Job()
-        frame = self.engine.render(self.who(sitting, wish), wish.sliders, urgent=False, job=job)
+        who = self.who(sitting, wish)
+        frame = self.engine.render(who, wish.sliders, urgent=False, job=job)
         facts = dict(job.facts)
         pixels: Pixels = frame
         if wish.large:
             pixels = enlarged(self.engines, frame, LARGER, job)
             facts["seconds"] = round(float(facts.get("seconds") or 0) + float(job.facts.get("seconds") or 0), 3)
-        distance = identity_distance(sitting.base, frame)
+        distance = self.engine.identity_distance(sitting.base, frame, who, wish.sliders)
         height, width = pixels.shape[:2]
         return Made(pixels, (0, 0, width, height), facts, distance, self.engine.verdict(distance), 1.0, wish.sliders)
 
