@@ -60,7 +60,7 @@ class Inpainting(Engine):
         seed: 0 is the likeliest fill, others differ.  expand: pixels by which the mask grows, -64 to 64.
         feather: pixels of soft border around it, 0 to 64.  detail: 0 (the network's own fill) to 1 (laid of
         what is around it).
-        A face of which a part is missing is completed by the face generator.
+        A cut face is completed by the face generator, but where another network fills: its answer only gains grain.
         job.facts gain model, title, device, precision, seconds, filled (percent), sharpness (0 to 1), note, and faces,
         how many were completed at most in one piece.
 
@@ -167,7 +167,7 @@ class Inpainting(Engine):
         """A mask, uint8 (H, W), of what a picture has too much of; all 0 where nothing is found.
 
         kind: "scratches" (dust and thin straight scratches of old prints), "text" (captions and subtitles laid over),
-        "date" (orange, red or yellow date stamps near a corner). job.facts gain found, percent of the picture.
+        "date" (white, green or yellow to red stamps near a corner). job.facts gain found, percent of the picture.
         """
         job, start = take(job), time.perf_counter()
         checks.image(image)

@@ -64,7 +64,9 @@ def captioned(
     return out, np.abs(out.astype(int) - image).max(2) > 24
 
 
-def stamped(image: Photo, text: str, *, part: float) -> tuple[Photo, NDArray[np.bool_]]:
+def stamped(
+    image: Photo, text: str, *, part: float, colour: tuple[int, int, int] = ORANGE
+) -> tuple[Photo, NDArray[np.bool_]]:
     """A picture with a glowing date in its right lower corner, `part` of its height tall, and where that is."""
     height, width = image.shape[:2]
     layer = Image.new("L", (width, height))
@@ -74,7 +76,7 @@ def stamped(image: Photo, text: str, *, part: float) -> tuple[Photo, NDArray[np.
     sharp = np.asarray(layer, np.float32) / 255
     glow = 0.35 * cv2.GaussianBlur(sharp, (0, 0), 0.12 * part * height)
     share = np.maximum(cv2.GaussianBlur(sharp, (0, 0), 0.7), glow)[..., None]
-    return (image * (1 - share) + np.array(ORANGE) * share).astype(np.uint8), sharp > 0.4
+    return (image * (1 - share) + np.array(colour) * share).astype(np.uint8), sharp > 0.4
 
 
 def scores(mask: Photo, truth: NDArray[np.bool_], *, near: int) -> tuple[float, float]:
@@ -132,6 +134,18 @@ def test_date_stamps_are_found() -> None:
     recall, precision = np.mean(got, 0)
     assert recall > 0.75 and precision > 0.75, got  # orange digits on orange wood (coffee) are not seen
     assert sum(one[0] > 0.9 for one in got) >= 8
+
+
+@pytest.mark.parametrize(("colour", "least"), [((255, 255, 250), 0.6), ((90, 255, 110), 0.9), ((255, 220, 60), 0.7)])
+def test_date_stamps_of_other_colours_are_found(colour: tuple[int, int, int], least: float) -> None:
+    """White, green and yellow; white ones lie on white things, too, of which some is taken along."""
+    got = []
+    for number, image in enumerate([*photos().values(), np.dstack([data.camera()] * 3)]):
+        made, truth = stamped(image, ("'98 12 25", "4 7 2001", "12 25 '99")[number % 3], part=0.045, colour=colour)
+        got.append(scores(look(jpeg(made), "date"), truth, near=6))
+    recall, precision = np.mean(got, 0)
+    assert recall > 0.75 and precision > least, got
+    assert sum(one[0] > 0.9 for one in got) >= 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 40)])

@@ -150,6 +150,31 @@ def test_odd_masks_work(engine: Inpainting, kitten: Photo) -> None:
     assert np.array_equal(engine.inpaint(kitten, almost)[0, 0], kitten[0, 0])
 
 
+@pytest.mark.parametrize(
+    "hole",
+    [(slice(30, 31), slice(40, 41)), (slice(20, 44), slice(0, 9)), (slice(0, 12), slice(84, 96))],
+    ids=["one pixel", "at a side", "in a corner"],
+)
+@pytest.mark.parametrize("alpha", [None, 90])
+def test_small_holes_and_holes_at_the_border_get_the_colours_around_them(
+    engine: Inpainting, hole: tuple[slice, slice], alpha: int | None
+) -> None:
+    """On a ramp that goes down the picture, with and without alpha; what was in the hole was of another colour."""
+    ramp = np.linspace(60, 180, 64)[:, None, None] * np.array([1.0, 0.8, 0.5]) + np.zeros((64, 96, 3))
+    truth = ramp.round().astype(np.uint8)
+    image = truth.copy()
+    image[hole] = (250, 0, 250)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[hole] = 255
+    if alpha is not None:
+        image = np.dstack([image, np.full((64, 96), alpha, np.uint8)])
+    made = engine.inpaint(image, mask, feather=0)
+    apart = np.abs(made[hole][..., :3].astype(int) - truth[hole])
+    assert apart.mean() < 8 and apart.max() < 40, (apart.mean(), apart.max())
+    assert np.array_equal(made[mask == 0], image[mask == 0])
+    assert alpha is None or (made[..., 3] == alpha).all()
+
+
 def test_a_soft_mask_blends(engine: Inpainting, kitten: Photo) -> None:
     hard = np.zeros((64, 96), np.uint8)
     hard[20:44, 30:70] = 255

@@ -207,7 +207,7 @@ def _is_writing(row: Pieces, rule: Rule) -> bool:
     """Whether a row of letters is much longer than tall, of one colour and of one width of stroke."""
     left, _, width, height = row.boxes.T
     size = float(np.median(height))
-    strokes = np.array([2 * mask.sum() / max(_edge(mask), 1) for mask in row.masks])
+    strokes = np.array([2 * mask.sum() / max(edge(mask), 1) for mask in row.masks])
     long = float((left + width).max() - left.min()) > 2.2 * size
     spread = float(np.median(np.abs(row.colours - np.median(row.colours, 0)).max(1)))
     even = float(np.median(row.evenness))
@@ -218,7 +218,7 @@ def _is_writing(row: Pieces, rule: Rule) -> bool:
     return long and spread < 0.5 * rule.alike and uneven_strokes < (0.5 if sure else 0.25)
 
 
-def _edge(mask: Mask) -> int:
+def edge(mask: Mask) -> int:
     """Pixels of a piece that touch what is not it."""
     inner = cv2.erode(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), np.ones((3, 3), np.uint8))
     return int(mask.sum() - inner.sum())

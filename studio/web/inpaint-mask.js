@@ -8,7 +8,7 @@ function makeMasks(changed) {
   const canvas = el("canvas.mask"), halo = el("canvas.halo");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const books = {};  // by the picture's file: width, height, alpha, past, future, count of masked pixels, version, upload
-  let book = null, reach = 0, stroke = null, haloTimer = 0;
+  let book = null, reach = 0, soft = 0, stroke = null, haloTimer = 0;
 
   const blank = (width, height) => {
     const made = document.createElement("canvas");
@@ -163,21 +163,34 @@ function makeMasks(changed) {
     return alpha;
   }
 
-  // What the mask becomes when it grows or shrinks by `reach`: drawn paler, around it or inside it.
+  // What the mask becomes when it grows or shrinks by `reach`: drawn paler, around it or inside it; its soft edge, twice as
+  // pale around that.
   function drawHalo() {
     clearTimeout(haloTimer);
-    halo.hidden = !reach || !book?.count;
+    halo.hidden = !(reach || soft) || !book?.count;
     if (!halo.hidden) haloTimer = setTimeout(makeHalo, 60);
   }
   function makeHalo() {
     const small = Math.min(1, 900 / Math.max(book.width, book.height));
     const w = Math.max(1, Math.round(book.width * small)), h = Math.max(1, Math.round(book.height * small));
-    let from = blank(w, h), to = blank(w, h);
-    const shape = from.getContext("2d");
-    shape.drawImage(canvas, 0, 0, w, h);
-    if (reach < 0) flip(shape, w, h);
-    let left = Math.abs(reach) * (w / book.whole[0]);
-    while (left > 0.3) {  // copies all around, at half the distance each time
+    const shape = blank(w, h);
+    shape.getContext("2d").drawImage(canvas, 0, 0, w, h);
+    const hard = reach < 0 ? flip(widened(flip(shape), -reach)) : widened(shape, reach), ink = halo.getContext("2d");
+    halo.width = w;
+    halo.height = h;
+    if (soft) {
+      ink.globalAlpha = 0.4;
+      ink.drawImage(widened(hard, soft), 0, 0);
+      ink.globalAlpha = 1;
+    }
+    ink.drawImage(hard, 0, 0);
+  }
+  // A shape grown by so many pixels of the picture: copies all around, at half the distance each time.
+  function widened(shape, pixels) {
+    const { width: w, height: h } = shape;
+    let from = blank(w, h), to = blank(w, h), left = pixels * (w / book.whole[0]);
+    from.getContext("2d").drawImage(shape, 0, 0);
+    while (left > 0.3) {
       const by = Math.max(Math.min(left, 1), left / 2), ink = to.getContext("2d");
       ink.clearRect(0, 0, w, h);
       ink.drawImage(from, 0, 0);
@@ -185,16 +198,15 @@ function makeMasks(changed) {
       [from, to] = [to, from];
       left -= by;
     }
-    if (reach < 0) flip(from.getContext("2d"), w, h);
-    halo.width = w;
-    halo.height = h;
-    halo.getContext("2d").drawImage(from, 0, 0);
+    return from;
   }
-  function flip(ink, w, h) {
+  function flip(shape) {
+    const ink = shape.getContext("2d");
     ink.globalCompositeOperation = "source-out";
     ink.fillStyle = RED;
-    ink.fillRect(0, 0, w, h);
+    ink.fillRect(0, 0, shape.width, shape.height);
     ink.globalCompositeOperation = "source-over";
+    return shape;
   }
 
   return {
@@ -209,6 +221,7 @@ function makeMasks(changed) {
     clear() { replace(new Uint8Array(book.alpha.length)); },
     invert() { replace(book.alpha.map((value) => 255 - value)); },
     grow(pixels) { reach = pixels; drawHalo(); },
+    soften(pixels) { soft = pixels; drawHalo(); },
     has(key) { return Boolean(books[key]?.count); },
     version(key) { return books[key]?.version || 0; },
     data(key) { return picture(books[key]).toDataURL("image/png"); },

@@ -267,8 +267,7 @@ async function uploadMask() {
     if (!masks.fits(image)) return say(`This mask has another shape (${image.width} × ${image.height}) than the picture (${width} × ${height}).`, true);
     say("Loading the mask …");
     const sent = await upload(file).catch(() => null);
-    if (step()?.path !== path) return;
-    if (!sent) return say("The studio does not answer.", true);
+    if (!sent || step()?.path !== path) return say(sent ? "" : "The studio does not answer.", !sent);
     masks.load(image, sent.path);
     say("");
   } catch { say(`${file.name} is not a picture the browser can read. Choose a PNG or a JPEG.`, true); }
@@ -320,10 +319,12 @@ for (const name of ["pointerup", "pointercancel", "blur", "keyup"]) hold.addEven
 hold.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); peek(true); } });
 hold.addEventListener("contextmenu", (event) => event.preventDefault());
 
-// The panel's slider, drawn by gradio, is heard here: the mask shows how far it grows.
-const growth = () => masks.grow(Number(document.querySelector("#inpaint-expand input[type=number], #inpaint-expand input")?.value || 0));
-for (const name of ["input", "change"]) document.addEventListener(name, (event) => { if (event.target.closest?.("#inpaint-expand")) masks.grow(Number(event.target.value) || 0); });
-setTimeout(growth, 500);
+// The panel's sliders, drawn by gradio, are heard here: the mask shows how far it grows and how wide its soft edge is.
+const EDGES = { "#inpaint-expand": masks.grow, "#inpaint-feather": masks.soften };
+for (const [slider, show] of Object.entries(EDGES)) {
+  for (const name of ["input", "change"]) document.addEventListener(name, (event) => { if (event.target.closest?.(slider)) show(Number(event.target.value) || 0); });
+  setTimeout(() => show(Number(document.querySelector(`${slider} input[type=number], ${slider} input`)?.value || 0)), 500);
+}
 
 watch("value", draw);
 draw();

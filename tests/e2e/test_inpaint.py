@@ -57,7 +57,7 @@ def bring(page: Page, *files: Path) -> None:
 
 
 def ready(page: Page) -> None:
-    expect(page.locator(f"{DESK} .retouch")).to_be_visible()
+    expect(page.locator(f"{DESK} .retouch")).to_be_visible(timeout=40_000)
     page.wait_for_function(f"document.querySelector('{DESK} canvas.mask').width > 1")
 
 
@@ -89,7 +89,7 @@ def share(page: Page) -> float:
 
 def at_step(page: Page, step: int, of: int) -> None:
     """A run has ended: that many steps, and this one is shown."""
-    expect(page.locator(f"{DESK} .where")).to_have_text(f"Step {step} of {of}", timeout=40_000)
+    expect(page.locator(f"{DESK} .where")).to_have_text(f"Step {step} of {of}", timeout=120_000)
     expect(page.locator("#inpaint-run")).to_be_enabled()
 
 
@@ -197,6 +197,61 @@ def test_a_click_or_a_box_selects_and_an_alt_click_takes_away(desk: Page, tmp_pa
     stroke(desk, (0.15, 0.15), (0.65, 0.8))  # a box around it
     desk.wait_for_function(f"({SHARE})() > 0.1")
     assert abs(share(desk) - 3000 / 21600) < 0.02
+
+
+def number(page: Page, name: str, value: int) -> None:
+    """A slider's number box."""
+    box = page.locator(f"#inpaint-{name} input[type=number]").first
+    box.fill(str(value))
+    box.press("Enter")
+
+
+# How many pixels of the screen the halo covers in full, and how many at all, in parts of it
+HALO = f"""() => {{
+  const halo = document.querySelector("{DESK} canvas.halo");
+  if (halo.hidden) return [0, 0];
+  const {{ data }} = halo.getContext("2d").getImageData(0, 0, halo.width, halo.height);
+  let full = 0, some = 0;
+  for (let i = 3; i < data.length; i += 4) {{ full += data[i] > 200; some += data[i] > 40; }}
+  return [full / (data.length / 4), some / (data.length / 4)];
+}}"""
+
+
+def test_the_mask_grows_shrinks_and_softens_as_the_sliders_say(desk: Page, photo: Path, tmp_path: Path) -> None:
+    """As the desk shows it: what goes, and paler what is soft."""
+    bring(desk, photo)
+    plane = np.zeros((120, 180), np.uint8)
+    plane[40:80, 60:120] = 255
+    Image.fromarray(plane).save(tmp_path / "mask.png")
+    desk.get_by_label("Upload a mask, white where to fill").set_input_files(str(tmp_path / "mask.png"))
+    desk.wait_for_function(f"({SHARE})() > 0.1")
+    whole = 120 * 180
+    for grow, soft in ((10, 0), (-10, 0), (0, 20), (6, 8)):
+        number(desk, "expand", grow)
+        number(desk, "feather", soft)
+        full, some = ((40 + 2 * by) * (60 + 2 * by) / whole for by in (grow, grow + soft))
+        close = f"(([full, some]) => Math.abs(full - {full}) < 0.02 && Math.abs(some - {some}) < 0.025)(({HALO})())"
+        desk.wait_for_function(close, timeout=5000)
+
+
+def test_a_large_mask_keeps_its_finest_lines(desk: Page, tmp_path: Path) -> None:
+    """A photo and a mask larger than what is painted on: lines of one pixel, 8 apart, come out as they went in."""
+    with Image.open(write_photo(tmp_path / "cat.png")) as image:
+        image.resize((2100, 1400)).save(tmp_path / "large.png")
+    plane = np.zeros((1400, 2100), np.uint8)
+    plane[300:340, 300:380:8] = 255
+    Image.fromarray(plane).save(tmp_path / "mask.png")
+    bring(desk, tmp_path / "large.png")
+    desk.get_by_label("Upload a mask, white where to fill").set_input_files(str(tmp_path / "mask.png"))
+    expect(desk.locator(f"{DESK} [data-do=save]")).to_be_enabled(timeout=20_000)
+    stroke(desk, (0.7, 0.7), (0.72, 0.7))
+    with desk.expect_download() as waiting:
+        do(desk, "save")
+    waiting.value.save_as(tmp_path / "back.png")
+    with Image.open(tmp_path / "back.png") as image:
+        back = np.asarray(image.convert("L"))
+    assert back.shape == plane.shape and np.array_equal(back[:700], plane[:700])
+    assert (back[800:] > 127).any(), "and what was painted besides"
 
 
 def test_scratches_are_found_and_masks_come_and_go(desk: Page, tmp_path: Path) -> None:
