@@ -276,7 +276,7 @@ def test_one_persons_tuning_never_reaches_anybody_else(inverted: Inverted, faces
     assert np.array_equal(faces.render(Latents(TINY, inverted.ws)), plain)
     held = {id(value) for value in vars(faces).values()} | {id(value) for value in vars(faces._shop).values()}
     assert not held & {id(delta) for delta in inverted.deltas}
-    assert {row.card_id for row in tiny.residency.resident()} == {TINY}
+    assert [row.card_id for row in tiny.residency.resident() if row.card_id.endswith("faces")] == [TINY]
 
 
 def test_seconds_end_the_search_and_cancel_stops_it(faces: FaceEditing, portrait: Any) -> None:
@@ -363,7 +363,7 @@ def test_glasses_and_hair_are_drawn_at_the_photos_own_size(
     assert dark.sum() > 0.1 * apart**2 and away.max() < 0.75 * apart
     asked.clear()
     grey = faces.finish(portrait, inverted, {"hair_grey": 1.0, "glasses": 0.5}, keep=0)
-    assert [len(ws) for ws in asked] == [1, 1, 2]
+    assert [len(ws) for ws in asked] == [2], "only hair is asked for: nothing else moves"
     assert grey.sliders == {"hair_grey": 1.0, "glasses": 0.5}
     frame, plain = (faces.render(inverted, sliders) for sliders in ({"glasses": 1.0}, {}))
     assert (plain.astype(int) - frame).max() > 60 and np.array_equal(frame[-6:], plain[-6:])
