@@ -1,14 +1,17 @@
 """What recipes keep: networks, averages, Adam's moments, the count of images and the random state."""
 
 import math
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from engines.train import losses
 from engines.train.backbones import to_channels_last
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.ema import averaged_copy
+from engines.train.ema import averaged_copy, ema_beta, update_ema
+from engines.train.loop import Machine
 from engines.train.optim import adam, load_optimizer_state, optimizer_state
 from engines.train.runs import Parts
 from engines.train.spectral import folded
@@ -94,6 +97,48 @@ class Opposed(Generic[N]):
         self.adam_G = adam([(encoder, encoder_lr), (self.net, decoder_lr)], betas=(0.9, 0.99))
         self.adam_D = adam([(self.D.heads, d_lr)])
         self.rates = [group["lr"] for group in self.adam_G.param_groups]
+
+    def descend(self, loss: Tensor) -> None:
+        """One step of the network down a loss."""
+        self.adam_G.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_([p for p in self.net.parameters() if p.requires_grad], 5.0)
+        self.adam_G.step()
+
+    def tell_apart(
+        self,
+        real: Sequence[Tensor],
+        fake: Sequence[Tensor],
+        *,
+        machine: Machine,
+        where: Tensor | None = None,
+        r1: float = 0.0,
+    ) -> Tensor:
+        """One step of the heads on features already computed; returns its hinge loss.
+
+        where: (N, 1, H, W), the places that count, all where None.  r1: weight of R1 on the real features, 0 for none.
+        """
+        self.D.train()
+        fake = [x.detach() for x in fake]
+        if r1 > 0:
+            real = [x.detach().requires_grad_() for x in real]
+        with machine.autocast():
+            logits, others = self.D.logits(real), self.D.logits(fake)
+            if where is None:
+                loss = losses.hinge_discriminator(logits, others)
+            else:
+                loss = losses.hinge_discriminator_at(logits, others, where)
+        if r1 > 0:
+            loss = loss + losses.r1_penalty(logits, real, r1_gamma=r1)
+        self.adam_D.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.adam_D.step()
+        return loss
+
+    def shown(self, batch: int, *, half_life: float) -> None:
+        """A batch was shown: count it, and let the average follow, with this half-life in pictures."""
+        self.images += batch
+        update_ema(self.ema, self.net, beta=ema_beta(self.images, half_life=half_life, batch=batch, rampup=0.2))
 
     def cosine(self, *, total: int, batch: int) -> None:
         """Set the learning rates: a short rise, then half a cosine down to a twentieth at `total` pictures."""

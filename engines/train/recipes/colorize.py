@@ -24,7 +24,6 @@ from engines.train.colour_batches import Batch, Mixture, bin_weights, draw_hints
 from engines.train.data import Pictures, contact_sheet, load_sets, to_bytes
 from engines.train.depthwise import quicken
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.ema import ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import colour_difference, colourfulness, frechet_distance, lite2_features
 from engines.train.old_photos import Faults
@@ -162,14 +161,10 @@ class Colorize(Opposed[ColourUNet]):
                     self.D.eval()
                     said["adversarial"] = losses.hinge_generator(self.D.logits(fake))
                     loss = loss + o.adversarial * said["adversarial"]
-        self.adam_G.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([p for p in self.net.parameters() if p.requires_grad], 5.0)
-        self.adam_G.step()
+        self.descend(loss)
         if adversarial:
-            said["loss_D"] = self._step_discriminator(real, [f.detach() for f in fake])
-        self.images += o.batch
-        update_ema(self.ema, self.net, beta=ema_beta(self.images, half_life=o.ema_images, batch=o.batch, rampup=0.2))
+            said["loss_D"] = self.tell_apart(real, fake, machine=self.machine)
+        self.shown(o.batch, half_life=o.ema_images)
         return {name: value.detach() for name, value in said.items()}
 
     def _colour_losses(self, ab: Tensor, logits: Tensor, lab: Tensor) -> dict[str, Tensor]:
@@ -184,16 +179,6 @@ class Colorize(Opposed[ColourUNet]):
         finer = F.interpolate(weight[:, None].clamp(0.4, 3.0), scale_factor=2, mode="nearest")[:, 0]
         ratio = torch.hypot(*ab.unbind(1)).mean() / torch.hypot(*half.unbind(1)).mean()
         return {"classes": classes, "colour": (near * finer).mean(), "chroma_ratio": ratio.detach()}
-
-    def _step_discriminator(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-        """One step of the heads on features already computed."""
-        self.D.train()
-        with self.machine.autocast():
-            loss = losses.hinge_discriminator(self.D.logits(real), self.D.logits(fake))
-        self.adam_D.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.adam_D.step()
-        return loss
 
     @torch.no_grad()
     def colour(self, images: Tensor, *, hints: int = 0) -> Tensor:

@@ -24,7 +24,6 @@ from engines.train.colour_batches import Mixture
 from engines.train.data import Pictures, contact_sheet, load_sets
 from engines.train.depthwise import quicken
 from engines.train.discriminators import ProjectedDiscriminator
-from engines.train.ema import ema_beta, update_ema
 from engines.train.holes import hole, holes
 from engines.train.loop import Machine
 from engines.train.metrics import frechet_distance, lite2_features, perceptual_distance, psnr
@@ -183,32 +182,12 @@ class Inpaint(Opposed[InpaintUNet]):
                 self.D.eval()
                 said["adversarial"] = losses.hinge_generator_at(self.D.logits(fake), hole)
                 loss = loss + o.adversarial * said["adversarial"]
-        self.adam_G.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([p for p in self.net.parameters() if p.requires_grad], 5.0)
-        self.adam_G.step()
+        self.descend(loss)
         if adversarial:
-            said["loss_D"] = self._step_discriminator(real, [f.detach() for f in fake], hole)
-        self.images += o.batch
-        update_ema(self.ema, self.net, beta=ema_beta(self.images, half_life=o.ema_images, batch=o.batch, rampup=0.2))
+            r1 = o.r1 * o.r1_every if self.images // o.batch % o.r1_every == 0 else 0.0
+            said["loss_D"] = self.tell_apart(real, fake, machine=self.machine, where=hole, r1=r1)
+        self.shown(o.batch, half_life=o.ema_images)
         return {name: value.detach() for name, value in said.items()}
-
-    def _step_discriminator(self, real: Sequence[Tensor], fake: Sequence[Tensor], hole: Tensor) -> Tensor:
-        """One step of the heads on features already computed; R1 now and then."""
-        o = self.options
-        self.D.train()
-        penalise = o.r1 > 0 and (self.images // o.batch) % o.r1_every == 0
-        if penalise:
-            real = [x.detach().requires_grad_() for x in real]
-        with self.machine.autocast():
-            logits = self.D.logits(real)
-            loss = losses.hinge_discriminator_at(logits, self.D.logits(fake), hole)
-        if penalise:
-            loss = loss + losses.r1_penalty(logits, real, r1_gamma=o.r1) * o.r1_every
-        self.adam_D.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.adam_D.step()
-        return loss
 
     # What the loop asks for
 
