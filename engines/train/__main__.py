@@ -12,6 +12,7 @@ import torch
 from engines.core.errors import DatasetError, StudioError
 from engines.train import recipes
 from engines.train.loop import Schedule, choose_machine, options_record, train
+from engines.train.memory import keep_freed
 from engines.train.runs import RunFolder
 
 T = TypeVar("T")
@@ -127,4 +128,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed()
     sys.exit(main())
