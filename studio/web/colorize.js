@@ -32,7 +32,7 @@ const root = el("section.desk", { "aria-label": "Colours" }, viewer.root, note,
 element.replaceChildren(root);
 viewer.preview(null);
 
-let drawing = null, chosen = -1, shown = null, seen = "", want = null, asking = false, askChoices = 0, rest = 0;
+let drawing = null, chosen = -1, shown = null, seen = "", want = null, owed = false, asking = false, askChoices = 0, rest = 0;
 let mine = props.value;  // as this page left it
 const past = {}, after = {}, made = {}, offered = {};  // made: the result of a picture, and how it was made
 const item = () => props.value.items.find((one) => one.id === props.value.current) || null;
@@ -140,7 +140,7 @@ function change(action, quick) {
   action();
   keep();
   drawHints();
-  look({ quick, choices: !quick });
+  look({ quick: true, choices: !quick });  // small first; full size and suggestions follow
 }
 function goBack() {
   const before = (past[props.value.current] || []).pop();
@@ -168,7 +168,7 @@ function recolour(colour, quick) {
   picker.value = colour;
   if (chosen < 0) return;
   const set = () => { edit().hints[chosen].colour = colour; };
-  if (picking) { set(); keep(); drawHints(); look({ quick, choices: !quick }); } else change(set, quick);
+  if (picking) { set(); keep(); drawHints(); look({ quick: true, choices: !quick }); } else change(set, quick);
   picking = quick;
 }
 function steer(event, i) {
@@ -261,7 +261,8 @@ function look({ quick = false, choices: also = false }) {
   const one = item();
   if (!one) return;
   send.hidden = !fresh(one);
-  want = { id: one.id, quick, also };
+  want = { id: one.id, quick };
+  owed ||= also;
   pump();
 }
 async function pump() {
@@ -285,8 +286,8 @@ async function pump() {
       onclick: () => { picking = false; recolour(colour, false); } });
     likely.replaceChildren(...said.likely.map(swatch));
     if (!now.quick) palette.replaceChildren(...said.palette.map(swatch));
-    if (now.also) choices();
     if (now.quick && !want && !held) want = { ...now, quick: false };
+    else if (owed && !now.quick) { owed = false; choices(); }
   }
   asking = false;
   root.classList.remove("asking");

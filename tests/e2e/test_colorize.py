@@ -84,11 +84,20 @@ def finish(page: Page) -> None:
     expect(page.locator("#colorize-stage .download.main")).to_be_visible(timeout=40_000)
 
 
-def test_a_hint_spreads_within_three_seconds_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
+def test_a_hint_spreads_within_a_second_and_ends_in_the_file(desk: Page, old: Path, tmp_path: Path) -> None:
     bring(desk, old)
-    before = seen(desk)
-    click_picture(desk, 0.25, 0.7)
-    assert changed(desk, before) < 3  # on cores that other work uses; 0.3 s where they are free
+    waits = []
+    for _ in range(3):  # the machine may be busy with other tests: the quickest of three counts
+        before = seen(desk)
+        click_picture(desk, 0.25, 0.7)
+        waits.append(changed(desk, before))
+        settle(desk)
+        if waits[-1] < 1:
+            break
+        desk.get_by_role("button", name=UNDO).click()
+        expect(desk.locator("#colorize-desk .pin")).to_have_count(0)
+        settle(desk)
+    assert min(waits) < 1
     expect(desk.locator("#colorize-desk .pin")).to_have_count(1)
     expect(desk.locator("#colorize-desk .hints li")).to_contain_text("#3f6fb0")
     assert desk.locator("#colorize-desk .swatches .swatch").count() >= 4
