@@ -16,8 +16,9 @@ from engines.colour import suggest
 from engines.colour.blend import Look, lay_on, without_warmth
 from engines.colour.cleanup import mended
 from engines.colour.hints import RGB, Hint, checked, draw, hex_of, parse_colour, parse_hint, split_hints
+from engines.colour.notes import remarks
 from engines.colour.passes import Run, Suggestion, halved, other, repainted, seen
-from engines.colour.scan import Kind, colourfulness, examine
+from engines.colour.scan import colourfulness, examine
 from engines.colour.scratches import filler
 from engines.core.card import ModelCard
 from engines.core.engine import Command, Engine, Example
@@ -33,11 +34,6 @@ VARIANTS = 6  # suggestions beside the first
 SEEDS = 2**31 - 1  # the largest seed
 PALETTE = 7  # colours of a palette
 PALE = 6.0  # colourfulness under which the network has found no colour worth the name
-SAID: dict[Kind, str] = {
-    "grey": "",
-    "tinted": "The picture was tinted (sepia or yellowed); its tint was taken out first.",
-    "colour": "The picture was in colour; its own colours were taken out first.",
-}
 
 
 class Colorization(Engine):
@@ -148,7 +144,8 @@ class Colorization(Engine):
             raise OptionError(f"A palette has at most {PALETTE} colours; these are {len(palette)}. Remove some.")
         if reference is not None:
             _check_image(reference)
-            if examine(reference) == "grey":
+            given = examine(reference)
+            if given == "grey":
                 raise OptionError("The reference picture has no colours to take over. Choose one in colour.")
         height, width = image.shape[:2]
         hints = checked(hints, height, width)
@@ -162,6 +159,7 @@ class Colorization(Engine):
             if reference is not None:
                 cells = run.match(L, reference)
                 first = run(L, suggest.cells_to_input(cells, L, drawn), kind)
+                first = dataclasses.replace(first, one_tint=given == "tinted")
         taken = F.max_pool2d(drawn[:, 2:], suggest.CELL)[0, 0].numpy() > 0
         if palette:
             ab = suggest.after_palette(first.ab, halved(L), first.field, palette, seed=seed, taken=taken)
@@ -190,9 +188,8 @@ class Colorization(Engine):
         asked = min(look.strength, look.saturation) >= 0.7
         if asked and look.warmth:  # which the network did not find
             found = colourfulness(without_warmth(image, suggestion.ab, look, tinted=suggestion.kind != "grey"))
-        pale = "The network found hardly any colour here. Add a hint, or raise the saturation."
-        said = (SAID[suggestion.kind] if look.strength else "", pale if asked and found < PALE else "")
-        job.note(colourfulness=round(amount, 1), note=" ".join(filter(None, said)))
+        note = remarks(suggestion, laid_on=look.strength > 0, pale=asked and found < PALE)
+        job.note(colourfulness=round(amount, 1), note=note)
         return result
 
     def clean(self, image: Pixels, *, quick: bool = False, job: Job | None = None) -> Pixels:

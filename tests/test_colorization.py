@@ -231,6 +231,17 @@ def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch, grey: NDArray[np.
     assert np.array_equal(lay_on(grey, small, Look(), tinted=False, progress=lambda _: None), whole)
 
 
+def test_a_reference_of_one_tint_is_told(colour: Colorization, grey: NDArray[np.uint8]) -> None:
+    rng = np.random.default_rng(3)
+    light = cv2.resize(rng.integers(0, 256, (9, 9), np.uint8), (80, 80)).astype(np.float32)[..., None]
+    sepia = (light * (1.0, 0.85, 0.6)).astype(np.uint8)
+    job = Job()
+    colour.colorize(grey, reference=sepia, variant=1, job=job)
+    assert "The reference has one tint only" in str(job.facts["note"])
+    colour.colorize(grey, reference=np.dstack([sepia[..., 0], sepia[::-1, :, 1], sepia[:, ::-1, 2]]), job=job)
+    assert "one tint" not in str(job.facts["note"])
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

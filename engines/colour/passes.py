@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,13 +31,14 @@ class Suggestion:
     """One colouring of a picture, small and without the picture itself: what `blend` lays on.
 
     ab: float32 (h, w, 2), a and b of CIELAB. field: what the network said, cell by cell. kind: what came in.
-    variant: 0 for the likeliest colours, 1 and more for others.
+    variant: 0 for the likeliest colours, 1 and more for others. one_tint: its reference had a single tint to give.
     """
 
     ab: NDArray[np.float32]
     field: Field
     kind: Kind
     variant: int = 0
+    one_tint: bool = False
 
     @property
     def palette(self) -> list[str]:
@@ -116,7 +117,7 @@ def repainted(suggestion: Suggestion, ab: suggest.Floats, *, variant: int) -> Su
     h, w = suggestion.field.size
     cells = np.asarray(cv2.resize(ab, (w, h), interpolation=cv2.INTER_AREA), np.float32)
     field = Field(suggestion.field.L, cells, suggestion.field.p)
-    return Suggestion(ab, field, suggestion.kind, variant)
+    return replace(suggestion, ab=ab, field=field, variant=variant)
 
 
 def halved(L: Tensor) -> suggest.Floats:
