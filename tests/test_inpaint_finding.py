@@ -14,6 +14,7 @@ from skimage import data
 from engines import Engines
 from engines.core.errors import OptionError
 from engines.core.image import Pixels
+from engines.inpaint.boxes import barrier, thing_in
 from engines.inpaint.finding import found
 from engines.inpaint.select import selected
 from engines.inpainting import Inpainting
@@ -206,6 +207,43 @@ def test_a_box_selects_a_thing_of_several_colours(engine: Inpainting) -> None:
     for box in ((50, 50, 50, 90), (90, 20, 60, 80), (300, 20, 340, 60)):
         with pytest.raises(OptionError, match="holds nothing of the picture"):
             engine.select(photo, [], box=box)
+
+
+def test_a_box_takes_legs_and_leaves_stripes(engine: Inpainting) -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:240, 0:300]
+    stripes = np.where((x // 24 % 2 == 0)[..., None], np.array([190, 40, 40]), np.array([230, 228, 222]))
+    body = np.hypot((x - 150) / 55, (y - 95) / 40) < 1
+    legs = ((np.abs(x - 125) < 3) | (np.abs(x - 172) < 3)) & (y > 110) & (y < 190)
+    thing = body | legs
+    colours = np.where((legs & ~body)[..., None], np.array([60, 50, 30]), np.array([70, 90, 120]))
+    photo = np.where(thing[..., None], colours, stripes) + rng.normal(0, 5, (240, 300, 3))
+    found = engine.select(photo.clip(0, 255).astype(np.uint8), [], box=(88, 48, 212, 197)) > 0
+    assert overlap(found.astype(np.uint8), thing) > 0.85
+    wide = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert not (thing & ~wide).any()
+
+
+def test_the_barrier_of_a_place_is_the_highest_step_on_its_best_way() -> None:
+    step = np.zeros((9, 9, 1), np.float32)
+    step[2:7, 2:7] = 3
+    step[4, 4] = 5
+    step[:, 8] = -1  # a way round does not pay
+    start = np.zeros((9, 9), bool)
+    start[0] = True
+    found = barrier(step, start)
+    assert found[0].max() == 0 and found[8, 4] == 0 and found[4, 3] == 3 and found[4, 4] == 5 and found[8, 8] == 0
+
+
+def test_a_thing_may_go_over_the_edge_but_not_fill_all(engine: Inpainting) -> None:
+    image, inside = shapes()
+    cut = np.ascontiguousarray(image[:, 220:])  # half a disc at the left edge
+    assert overlap(engine.select(cut, [], box=(0, 50, 90, 230)), inside[:, 220:]) > 0.9
+    assert thing_in(image, np.ones(inside.shape, bool)) is None
+    plain = np.full((80, 80, 3), 120, np.uint8)
+    box = np.zeros((80, 80), bool)
+    box[20:60, 20:60] = True
+    assert thing_in(plain, box) is None  # nothing in it that stands out
 
 
 def test_tolerance_and_a_box_say_how_far(engine: Inpainting) -> None:

@@ -2,7 +2,7 @@
 
 Watershed (Meyer 1992) divides a small copy into cells; from cell to cell it costs what their colours and the edge
 between them differ. What can be reached cheaply from a click belongs to it, what is nearer to a place clicked away does
-not. GrabCut (Rother et al. 2004) then moves the border to where the picture has one.
+not. GrabCut (Rother et al. 2004) then moves the border to where the picture has one. A box alone is `boxes.thing_in`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.core.image import Pixels
+from engines.inpaint.boxes import thing_in
 from engines.inpaint.masks import Box, Floats, Mask
 
 Point = tuple[float, float, bool]  # x, y in pixels of the picture; whether what is there is meant
@@ -24,8 +25,6 @@ LOOK = 448  # longest side of the small copy
 CELL = 9  # side of a cell in it
 FREE = 3.0  # difference of colour between cells that costs nothing
 AWAY = 0.25  # of the difference to the click's own colour that is added on the way
-ROUNDS = 6  # of the cut in a box without clicks
-LEAST, MOST = 0.03, 0.97  # part of a box that a thing in it covers; parts of a thing under LEAST of the box are specks
 BAND = 7  # pixels of the small copy by which the cut may move the border
 
 
@@ -49,7 +48,7 @@ def selected(image: Pixels, points: Sequence[Point], *, tolerance: float = 0.5, 
         allowed[:] = False
         first, upper, last, lower = (max(0.0, v * scale) for v in box)
         allowed[int(upper) : int(np.ceil(lower)), int(first) : int(np.ceil(last))] = True
-    thing = None if box is None or points else _in_box(small, allowed)
+    thing = None if box is None or points else thing_in(small, allowed)
     if thing is None:
         thing = _cut(small, _reached(small, places, tolerance, allowed, box is not None), places, allowed)
     mask = _enlarged(thing, height, width)
@@ -79,35 +78,6 @@ def _reached(
     if any(not keep for _, _, keep in places):
         limit *= 3  # what is clicked away bounds it, too
     return np.asarray(((near < limit) & (near < far))[cells.labels] & allowed)
-
-
-def _in_box(small: Mask, allowed: NDArray[np.bool_]) -> Mask | None:
-    """The thing in a box (Rother et al. 2004): what has not the colours around it. None where it is all or nothing."""
-    ys, xs = np.nonzero(allowed)
-    if not len(ys) or allowed.all():
-        return None
-    height, width = int(np.ptp(ys)) + 1, int(np.ptp(xs)) + 1
-    top, left = max(0, int(ys.min()) - height // 2), max(0, int(xs.min()) - width // 2)
-    part = slice(top, int(ys.max()) + 1 + height // 2), slice(left, int(xs.max()) + 1 + width // 2)
-    around, inside = np.ascontiguousarray(small[part][..., ::-1]), allowed[part]
-    marks = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    if inside.all() or inside.sum() < 64:
-        return None
-    cv2.setRNGSeed(0)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(around, marks, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
-    found = cv2.medianBlur(((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.uint8), 5)
-    area = float(inside.sum())
-    if not LEAST < found.sum() / area < MOST:
-        return None
-    for wanted in (1, 0):  # specks beside it go, holes in it are filled
-        count, labels, stats, _ = cv2.connectedComponentsWithStats((found == wanted).astype(np.uint8), connectivity=4)
-        for number in range(1, count):
-            if stats[number, 4] < LEAST * area:
-                found[labels == number] = 1 - wanted
-    out = np.zeros(small.shape[:2], np.uint8)
-    out[part] = found * 255
-    return out
 
 
 def _small(image: Pixels) -> tuple[Mask, float]:

@@ -7,7 +7,8 @@
 Holes of three sizes (10 to 20, 20 to 40, 40 to 60 % of the picture, the same each time) are cut into the pictures that
 the recipe holds out, at 256 pixels, and filled by the engine as a person's photo would be. Perceptual and Fréchet
 distance are on lite2 features (engines/train/metrics.py). --large: seconds, memory and grain of a 12-megapixel picture.
---removals: 24 things taken out of held-out photos at 100 %, each selected by a box as on the page, to be looked at.
+--removals: the 24 things of tests/bench/outlines.json taken out of held-out photos at 100 %, each selected by a box as
+on the page, to be looked at.
 """
 
 from __future__ import annotations
@@ -35,18 +36,11 @@ from engines.train.holes import Mask, hole
 from engines.train.metrics import frechet_distance, lite2_features, perceptual_distance, psnr, ssim
 from engines.train.recipes.inpaint import SIZES
 
+from .selecting import things
+
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 SIDE = 256
 SETS = ("photos_288", "clothing_256", "textures_256", "faces_synthetic_256")  # large enough for SIDE
-# Things in the photos that are held out: number -> left, top, right, bottom in parts of the picture
-THINGS = {
-    0: (0.18, 0.2, 0.78, 0.87), 1: (0.35, 0.25, 1.0, 0.8), 4: (0.33, 0.38, 0.82, 0.62), 11: (0.42, 0.36, 0.66, 0.56),
-    14: (0.5, 0.06, 0.8, 0.88), 15: (0.38, 0.13, 0.8, 0.97), 16: (0.65, 0.0, 0.97, 1.0), 17: (0.82, 0.6, 0.98, 0.98),
-    23: (0.0, 0.18, 0.94, 0.77), 24: (0.0, 0.18, 1.0, 0.77), 25: (0.1, 0.18, 0.72, 1.0), 27: (0.06, 0.26, 0.7, 0.62),
-    29: (0.23, 0.28, 0.7, 0.62), 30: (0.33, 0.2, 0.8, 1.0), 33: (0.2, 0.32, 0.72, 0.72), 34: (0.18, 0.14, 0.66, 0.94),
-    37: (0.56, 0.1, 1.0, 0.55), 41: (0.58, 0.28, 1.0, 0.9), 43: (0.26, 0.32, 0.7, 0.86), 52: (0.06, 0.27, 0.6, 0.72),
-    53: (0.23, 0.14, 0.77, 0.92), 54: (0.18, 0.1, 0.72, 0.66), 56: (0.0, 0.36, 1.0, 0.86), 57: (0.78, 0.22, 1.0, 0.78),
-}  # fmt: skip
 Method = Callable[[Pixels, Mask], Pixels]
 
 
@@ -110,15 +104,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def removals(engine: Inpainting, data: Path) -> Pixels:
-    """THINGS selected (red) and removed, three pairs a row, at 100 %."""
-    photos = load_pictures([data / "photos_288.zip"], resolution=288).split(60)[1].images
+    """Things selected by a box (red) and removed, three pairs a row, at 100 %."""
     cells = []
-    for number, part in THINGS.items():
-        photo = _pixels(photos[number])
-        left, top, right, bottom = (round(288 * at) for at in part)
-        mask = engine.select(photo, [], box=(left, top, right, bottom))
-        red = np.where(mask[..., None] > 0, photo // 2 + np.array([127, 0, 40], np.uint8), photo)
-        cells.append(np.hstack([red, engine.inpaint(photo, mask, expand=4)]))
+    for thing in things(data):
+        mask = engine.select(thing.photo, [], box=thing.box())
+        red = np.where(mask[..., None] > 0, thing.photo // 2 + np.array([127, 0, 40], np.uint8), thing.photo)
+        cells.append(np.hstack([red, engine.inpaint(thing.photo, mask, expand=4)]))
     rows = [np.hstack(cells[start : start + 3]) for start in range(0, len(cells), 3)]
     return np.asarray(np.vstack(rows), np.uint8)
 
