@@ -10,6 +10,7 @@ from engines.core.errors import OptionError
 from studio.inpainting import Filled
 from studio.pictures import Shot
 
+HELPED = "This fill is sharper than the one before."
 VARIANTS = 9  # fills of one mask that are kept to choose from
 
 
@@ -53,13 +54,26 @@ def begin_at(sheet: Sheet, path: str) -> Sheet:
 
 
 def with_fills(sheet: Sheet, fills: Sequence[Filled]) -> Sheet:
-    """The sheet after a run: its fills join those that differ in their seed only; the first of them is shown."""
+    """The sheet after a run: its fills join those that differ in their seed only.
+
+    The first of them that is not blurry is shown. One made after a blurry one says whether it is better.
+    """
     if not fills:
         return sheet
-    family = fills[0].family
+    family, before = fills[0].family, sheet.made
+    if before and before.family == family and before.blurry:
+        fills = [_after_blurry(fill, before) for fill in fills]
     seeds = {fill.seed for fill in fills}
     known = [fill for fill in sheet.variants if fill.family == family and fill.seed not in seeds]
-    return replace(sheet, error="", outcome=fills[0], variants=tuple([*known, *fills][-VARIANTS:]))
+    shown = next((fill for fill in fills if not fill.blurry), fills[0])
+    return replace(sheet, error="", outcome=shown, variants=tuple([*known, *fills][-VARIANTS:]))
+
+
+def _after_blurry(fill: Filled, before: Filled) -> Filled:
+    """A fill that was asked for because the one before was blurry, with what to say of it."""
+    if fill.blurry or fill.sharpness <= before.sharpness:
+        return fill
+    return replace(fill, helped=True, note=" ".join(filter(None, (HELPED, fill.note))))
 
 
 def take(sheet: Sheet, number: int) -> Sheet:
@@ -81,7 +95,7 @@ def desk_item(sheet: Sheet) -> dict[str, Any]:
         "id": sheet.id,
         "name": sheet.name,
         "steps": steps,
-        "variants": [{"close": fill.close, "on": fill == sheet.made} for fill in sheet.variants],
+        "variants": [{"close": fill.close, "on": fill == sheet.made, "blurry": fill.blurry} for fill in sheet.variants],
     }
 
 
@@ -100,4 +114,5 @@ def _step(made: Filled) -> dict[str, Any]:
         "left": made.left,
         "top": made.top,
         "blurry": made.blurry,
+        "helped": made.helped,
     }

@@ -62,7 +62,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Filled(Outcome):
-    """A result. verb: what made it; left, top: where the picture that went in lies in it; close: the fill, near."""
+    """A result. verb: what made it; left, top: where the picture that went in lies in it; close: the fill, near.
+
+    sharpness: 0 to 1, as the engine judges it; blurry: too little of it; helped: made after a blurry one, and sharper.
+    """
 
     verb: str = "inpaint"
     family: str = ""
@@ -70,6 +73,8 @@ class Filled(Outcome):
     left: int = 0
     top: int = 0
     blurry: bool = False
+    sharpness: float = 1.0
+    helped: bool = False
     close: str = ""
 
 
@@ -91,7 +96,8 @@ def fill_file(engines: Engines, source: Path, name: str, *, options: Options, jo
         made = engine.outpaint_file(source, target, job=job, **common)  # type: ignore[arg-type]
     words = f"{ending.capitalize()}, a face made up" if job.facts.get("faces") else ending.capitalize()
     plain = Outcome.of(target, made, job, words=words, key=options.key, note=job.facts.get("note"))
-    sharp = job.facts.get("sharpness")
+    told = job.facts.get("sharpness")
+    sharp = float(told) if isinstance(told, int | float) else 1.0
     return Filled(
         **vars(plain),
         verb=options.verb,
@@ -99,7 +105,8 @@ def fill_file(engines: Engines, source: Path, name: str, *, options: Options, jo
         seed=options.seed,
         left=options.left,
         top=options.top,
-        blurry=isinstance(sharp, int | float) and sharp < BOUND,
+        blurry=sharp < BOUND,
+        sharpness=sharp,
         close=_close(made, options),
     )
 

@@ -1,6 +1,6 @@
 // The desk of the Inpaint tab: a picture to paint on, the steps it went through, suggestions.
 // `props.value`: items (id, name, steps, variants), current. A step is a state of the picture: path, view, width, height,
-// and for results name, verb, words, seed, left, top (where the step before lies in it), blurry, note.
+// and for results name, verb, words, seed, left, top (where the step before lies in it), blurry, helped, note.
 // Masks and sides belong to a step, by its path; they are sent along when a run is asked for (event `go`).
 const { el, icon, url } = window.Studio;
 const viewer = makeViewer();
@@ -157,14 +157,14 @@ function drawState() {
   if (!fetchStep.hidden) { fetchStep.href = url(now.path); fetchStep.download = now.name; }
   resultRow.hidden = [...resultRow.children].every((child) => child.hidden || child.className === "gap");
   alarm.textContent = now.note || "";
-  alarm.hidden = !now.note;
+  alarm.hidden = !now.note; alarm.classList.toggle("good", Boolean(now.helped));
   another.classList.toggle("wanted", Boolean(now.blurry));
   const fills = k === last && last > 0 && one.variants.length > 1 ? one.variants : [];
-  const drawn = JSON.stringify([one.id, fills.map((fill) => [fill.close.length, fill.close.slice(-60), fill.on])]);
+  const drawn = JSON.stringify([one.id, fills.map((fill) => [fill.close.length, fill.close.slice(-60), fill.on, fill.blurry])]);
   if (shelf.dataset.drawn !== drawn) {
     shelf.dataset.drawn = drawn;
-    shelf.replaceChildren(...fills.map((fill, i) => el("button.suggestion", { type: "button", "aria-pressed": String(fill.on), "aria-label": `Suggestion ${i + 1}`,
-      onclick: () => { if (!working()) trigger("take", { id: one.id, number: i }); } }, el("img", { src: fill.close, alt: "" }), el("span", {}, `${i + 1}`))));
+    shelf.replaceChildren(...fills.map((fill, i) => el("button.suggestion", { type: "button", "aria-pressed": String(fill.on), "aria-label": `Suggestion ${i + 1}${fill.blurry ? ", blurry" : ""}`,
+      onclick: () => { if (!working()) trigger("take", { id: one.id, number: i }); } }, el("img", { src: fill.close, alt: "" }), el("span", {}, `${i + 1}${fill.blurry ? " · blurry" : ""}`))));
   }
 }
 

@@ -18,7 +18,7 @@ from engines.core.job import Job
 from engines.core.provenance import read_recipe
 from studio.inpaint_masks import LARGEST, PREFIX, Masks, decoded, encoded
 from studio.inpaint_objects import look_at, place_options
-from studio.inpaint_steps import VARIANTS, Sheet, begin_at, desk_item, sheets, take, with_fills
+from studio.inpaint_steps import HELPED, VARIANTS, Sheet, begin_at, desk_item, sheets, take, with_fills
 from studio.inpainting import Filled, Options, fill_file, panel_options
 from studio.jobs import Stop
 from studio.pictures import read_shot
@@ -153,6 +153,30 @@ def test_fills_of_other_seeds_are_kept_to_choose_from(photo: Path) -> None:
     assert len(many.variants) == VARIANTS
     with pytest.raises(OptionError):
         take(three, 7)
+
+
+def test_a_retry_of_a_blurry_fill_says_whether_it_helped(photo: Path) -> None:
+    (sheet,) = sheets([read_shot(photo)])
+    soft = with_fills(sheet, [outcome("/0.png", 0, blurry=True, sharpness=0.3, note="Blurry.")])
+    better = with_fills(soft, [outcome("/1.png", 1, sharpness=0.8)])
+    assert better.made and better.made.helped and better.made.note == HELPED
+    step = desk_item(better)["steps"][-1]
+    assert step["helped"] is True and step["note"] == HELPED
+    assert [fill["blurry"] for fill in desk_item(better)["variants"]] == [True, False]
+    again = with_fills(soft, [outcome("/2.png", 2, blurry=True, sharpness=0.4, note="Blurry.")])
+    assert again.made and not again.made.helped and again.made.note == "Blurry."
+    plain = with_fills(sheet, [outcome("/3.png", 3, sharpness=0.9)])
+    other = with_fills(plain, [outcome("/4.png", 4, sharpness=1.0)])
+    assert other.made and not other.made.helped, "nothing was wrong before"
+    elsewhere = with_fills(soft, [outcome("/5.png", 0, sharpness=0.9, family="other")])
+    assert elsewhere.made and not elsewhere.made.helped, "another mask is no retry"
+
+
+def test_of_several_fills_one_that_is_not_blurry_is_shown(photo: Path) -> None:
+    (sheet,) = sheets([read_shot(photo)])
+    fills = [outcome(f"/{seed}.png", seed, blurry=seed < 2) for seed in range(3)]
+    assert with_fills(sheet, fills).made == fills[2]
+    assert with_fills(sheet, fills[:2]).made == fills[0]
 
 
 def run(room: Room, shots: list[Sheet], **asked: Any) -> tuple[list[Sheet], dict[str, Any]]:
