@@ -72,7 +72,7 @@ const stepOf = (one) => one.steps[at[one.id]];
 const step = () => { const one = item(); return one && stepOf(one); };
 const working = () => Boolean(document.querySelector("#inpaint-stage .stage.working"));
 const painting = () => tool === "brush" || tool === "erase" || tool === "select";
-const say = (text, bad = false) => { note.textContent = text; note.classList.toggle("trouble", bad); };
+const say = (text, bad = false) => { note.textContent = text; note.classList.toggle("trouble", bad); if (bad) note.scrollIntoView({ block: "nearest" }); };
 const extended = (path) => Object.values(extend[path] || {}).some(Boolean);
 
 // What is on the page now
@@ -264,7 +264,7 @@ async function uploadMask() {
   if (!file) return;
   try {
     const image = await createImageBitmap(file), { width, height, path } = step();
-    if (!masks.fits(image)) return say(`This mask has another shape (${image.width} × ${image.height}) than the picture (${width} × ${height}).`, true);
+    if (!masks.fits(image)) return say(`This mask has another shape (${image.width} × ${image.height}) than the picture (${width} × ${height}). Send one made for this picture.`, true);
     say("Loading the mask …");
     const sent = await upload(file).catch(() => null);
     if (!sent || step()?.path !== path) return say(sent ? "" : "The studio does not answer.", !sent);
