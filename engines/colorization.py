@@ -150,17 +150,19 @@ class Colorization(Engine):
         height, width = image.shape[:2]
         hints = checked(hints, height, width)
         kind = examine(image)
-        L = seen(image, card)
-        drawn = draw(hints, L, height=height, width=width)
+        looks = seen(image, card)[: 1 if reference is not None else None]  # colours of a reference are laid at one size
+        L = looks[-1]
+        drawn = [draw(hints, look, height=height, width=width) for look in looks]
         with self.residency.lease(card, job=job.part(0, 0.1)) as network:
-            run = Run(self.residency, network, job.part(0.1, 1.0), urgent, steps=4 if reference is not None else 1)
+            steps = 4 if reference is not None else len(looks)
+            run = Run(self.residency, network, job.part(0.1, 1.0), urgent, steps=steps)
             job.note(model=card.id, title=card.title, device=self.residency.device.name, precision=network.precision)
-            first = run(L, drawn, kind)
+            first = run(looks, drawn, kind)
             if reference is not None:
                 cells = run.match(L, reference)
-                first = run(L, suggest.cells_to_input(cells, L, drawn), kind)
+                first = run(looks, [suggest.cells_to_input(cells, L, drawn[0])], kind)
                 first = dataclasses.replace(first, one_tint=given == "tinted")
-        taken = F.max_pool2d(drawn[:, 2:], suggest.CELL)[0, 0].numpy() > 0
+        taken = F.max_pool2d(drawn[-1][:, 2:], suggest.CELL)[0, 0].numpy() > 0
         if palette:
             ab = suggest.after_palette(first.ab, halved(L), first.field, palette, seed=seed, taken=taken)
             first = repainted(first, ab, variant=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -22,7 +23,7 @@ from engines.core.network import Network
 from engines.core.residency import Residency
 from engines.models.colour_unet import AB, unfold, working_size
 
-SHORT = 128  # short side at which a network looks at a picture unless its card says another; the own one's training
+SHORTS = (128, 192)  # short sides at which a network looks at a picture unless its card says one; 128 is its training
 LONGEST = 2.5  # the longer side is shown up to so many times the short one
 
 
@@ -58,17 +59,17 @@ class Run:
         self._residency, self._network, self._job, self._urgent = residency, network, job, urgent
         self._done, self._steps = 0, steps
 
-    def __call__(self, L: Tensor, hints: Tensor, kind: Kind, *, variant: int = 0) -> Suggestion:
-        """L (1, 1, h, w) in [0, 100] and hints as the network takes them -> a suggestion."""
-        ab, p = unfold(self._pass("both", L / 50 - 1, hints))
-        ab = ab * AB
+    def __call__(self, looks: Sequence[Tensor], hints: Sequence[Tensor], kind: Kind, *, variant: int = 0) -> Suggestion:
+        """L (1, 1, h, w) in [0, 100] at each size, as `seen` gives it, and hints for each -> a suggestion."""
+        said = [unfold(self._pass("both", L / 50 - 1, h)) for L, h in zip(looks, hints, strict=True)]
+        L, ab, p = looks[-1], joined([ab * AB for ab, _ in said]), said[-1][1]
         cells = F.avg_pool2d(ab, 4)[0].permute(1, 2, 0).numpy()
         field = Field(F.avg_pool2d(L, 8)[0, 0].numpy(), cells, p[0].permute(1, 2, 0).numpy())
         return Suggestion(np.ascontiguousarray(ab[0].permute(1, 2, 0).numpy()), field, kind, variant)
 
     def match(self, L: Tensor, reference: Pixels) -> suggest.Floats:
         """Cells with colours of a reference picture."""
-        theirs = rgb_to_lab(reduced(reference, *working_size_of(reference, self._network.card)))
+        theirs = rgb_to_lab(reduced(reference, *working_sizes_of(reference, self._network.card)[0]))
         what = self._pass("describe", L / 50 - 1)
         their_what = self._pass("describe", theirs[:, :1] / 50 - 1)
         at16 = F.avg_pool2d(theirs, 16)[0]
@@ -125,12 +126,25 @@ def halved(L: Tensor) -> suggest.Floats:
     return np.asarray(F.avg_pool2d(L, 2)[0, 0].numpy(), np.float32)
 
 
-def seen(image: Pixels, card: ModelCard) -> Tensor:
-    """L of a picture at the size at which a card's network looks: (1, 1, h, w), 0 to 100."""
-    return luminance(reduced(image, *working_size_of(image, card)))
+def joined(maps: Sequence[Tensor]) -> Tensor:
+    """ab (1, 2, h, w) of one picture as seen at several sizes -> one map of the last one's size.
+
+    An average in which more colour weighs more: what is too small for the first look (a face in a group) is found by
+    the last, what is too large for the last (a sky) by the first, and each answers grey where it does not know.
+    """
+    size = maps[-1].shape[-2:]
+    maps = [F.interpolate(ab, size=size, mode="bilinear", align_corners=False) for ab in maps]
+    weights = [(torch.linalg.vector_norm(ab, dim=1, keepdim=True) + 2).sqrt() for ab in maps]
+    return sum((ab * w for ab, w in zip(maps, weights, strict=True)), torch.zeros(())) / sum(weights, torch.zeros(()))
 
 
-def working_size_of(image: Pixels, card: ModelCard) -> tuple[int, int]:
-    """(height, width) at which a card's network looks at a picture."""
-    short = int(card.options.get("short", SHORT))
-    return working_size(image.shape[0], image.shape[1], short=short, longest=round(LONGEST * short))
+def seen(image: Pixels, card: ModelCard) -> list[Tensor]:
+    """L of a picture at the sizes at which a card's network looks, small first: (1, 1, h, w), 0 to 100."""
+    return [luminance(reduced(image, *size)) for size in working_sizes_of(image, card)]
+
+
+def working_sizes_of(image: Pixels, card: ModelCard) -> list[tuple[int, int]]:
+    """(height, width) of each look of a card's network at a picture, small first."""
+    shorts = [int(card.options["short"])] if "short" in card.options else SHORTS
+    height, width = image.shape[:2]
+    return [working_size(height, width, short=short, longest=round(LONGEST * short)) for short in shorts]
