@@ -17,6 +17,7 @@ from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces import lines
 from engines.faces.drawing import Marks
+from engines.faces.generator import Generator
 from engines.faces.hair import LIGHT
 from engines.faces.photos import Ages
 
@@ -103,12 +104,16 @@ def test_new_faces_get_lines_with_their_years(faces: FaceEditing) -> None:
     assert fine(old) > 1.15 * fine(young)
 
 
-def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(faces: FaceEditing) -> None:
+def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(
+    faces: FaceEditing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The longest way of an age in years, on a photo that nobody trained on."""
     photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
     inverted = faces.invert(photo, steps=2)
     with faces._shop.generator(inverted.model, Job()) as generator:
-        ages = Ages(faces._shop, generator, photo, inverted, Job(), 36.0, ([], np.zeros(0)))
+        ages = Ages(
+            faces._shop, generator, photo, inverted, Job(), 36.0, generator.picture(inverted), ([], np.zeros(0))
+        )
         edits = [ages._edit(value) for value in (-0.5, 0.5, 1.0, 1.5, 2.0)]
         assert [edit.lines for edit in edits] == pytest.approx([0.0, 0.3, 0.6, 0.8, 1.0])
         assert [round(ages._sliders(value).get("hair_grey", 0.0), 3) for value in (0.5, 1.0, 1.5, 2.0)] == [
@@ -117,6 +122,7 @@ def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(faces: FaceEdit
             0.4,
             0.8,
         ]
+        monkeypatch.setattr(Generator, "picture", lambda *_: pytest.fail("the unedited picture is known"))
         slider, oldest = ages.estimate([1.0, 2.0])
     assert oldest > slider + 4, "the age network sees it"
 

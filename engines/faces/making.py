@@ -130,6 +130,7 @@ class Edit:
     """An edit of one inverted face in one photo, at whatever strength.
 
     after(factor) -> ws of the edited face.
+    before: the generator's picture without the edit, None where nobody made it yet.
     outline: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
     opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
@@ -142,6 +143,7 @@ class Edit:
     photo: Pixels
     inverted: Inverted
     after: Callable[[float], NDArray[np.float32]]
+    before: Plane | None = None
     outline: Outline | None = None
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
     opening: Callable[[float], NDArray[np.float32]] | None = None
@@ -162,7 +164,7 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     inverted = edit.inverted
     ways = list(dict.fromkeys([edit.after, *edit.alone.values()]))
     made = dict(zip(ways, generator.pictures(np.stack([way(factor) for way in ways]), inverted.deltas), strict=True))
-    before = generator.picture(inverted)
+    before = generator.picture(inverted) if edit.before is None else edit.before
     return Change(before, steadied(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}))
 
 
@@ -228,6 +230,8 @@ def finish(
     limit = guard.bound(keep)
     if edit.outline is None and edit.moves:
         edit = replace(edit, outline=parts_of(shop, edit.inverted.square, job).outline)
+    if edit.before is None and not edit.still:
+        edit = replace(edit, before=generator.picture(edit.inverted))
     job.report(0.02, "Looking after the person")
 
     def distance_at(factor: float) -> float:

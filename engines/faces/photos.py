@@ -73,7 +73,7 @@ def with_sliders(
 class Ages:
     """A face at any age: how old it looks along the age slider is looked at once.
 
-    sliders: what is changed besides.
+    copy: the generator's picture of it.  sliders: what is changed besides.
     """
 
     shop: Workshop
@@ -82,6 +82,7 @@ class Ages:
     inverted: Inverted
     job: Job
     before: float
+    copy: Plane
     seen: ageing.Curve
     sliders: Sliders = field(default_factory=dict)
 
@@ -91,7 +92,8 @@ class Ages:
         shop.directions(inverted.model).entry("age")
         square = pasting.aligned(photo, inverted.face, makeup.SIDE)
         before = float(judged(shop.catalogue, shop.residency, [square], job)[2][0])
-        blank = Ages(shop, generator, photo, inverted, job, before, ([], np.zeros(0)), sliders)
+        copy = generator.picture(inverted)
+        blank = Ages(shop, generator, photo, inverted, job, before, copy, ([], np.zeros(0)), sliders)
         return replace(blank, seen=ageing.curve(blank.estimate))
 
     def estimate(self, values: list[float]) -> list[float]:
@@ -123,7 +125,8 @@ class Ages:
 
     def _edit(self, value: float) -> Edit:
         older = lines.PART * max(0.0, min(value, 1.0)) + (1 - lines.PART) * max(0.0, value - 1)
-        return slider_edit(self.shop, self.photo, self.inverted, self._sliders(value), older=older)
+        edit = slider_edit(self.shop, self.photo, self.inverted, self._sliders(value), older=older)
+        return replace(edit, before=self.copy)
 
 
 def age_strip(ages: Ages, years: Sequence[float], *, keep: float, height: int, job: Job) -> Frame:

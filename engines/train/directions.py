@@ -39,7 +39,7 @@ from engines.train.data import contact_sheet, to_bytes
 from engines.train.portraits import Portraits, mixes, portraits
 from engines.train.recipes.encoder import load_module
 from engines.train.responses import Scores, Trial, gradients, kept_census, regress
-from engines.train.sliders import HELD, POSE, SLIDERS, Found, Slider, merged, read, write
+from engines.train.sliders import HELD, MEASURED, POSE, SLIDERS, Found, Slider, merged, read, write
 from engines.train.ways import PORTRAIT_RANGES, Tries, candidates, from_axes, from_people
 
 IDENTITY_BOUND = 0.45  # dlib's distance that the end of a range may have on the median face; 0.6 is one person
@@ -157,7 +157,7 @@ def told(
 
 def shown(slider: Slider, values: Tensor) -> float:
     """Part of the faces whose attribute the reader would call present, given its values (N,) there; 1 for the rest."""
-    if slider.score in ("age", "exposure", "warmth", *POSE) or slider.score.startswith("-"):
+    if slider.score in (*MEASURED, *POSE) or slider.score.startswith("-"):
         return 1.0
     return float((values > 0).float().mean())
 

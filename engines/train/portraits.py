@@ -14,9 +14,9 @@ from torch import Tensor
 from engines.models.face_encoder import FaceEncoder
 from engines.train.data import load_pictures, to_signed
 from engines.train.responses import Scores
+from engines.train.sliders import MEASURED
 
 SEEN_AT = 128
-MEASURED = ("age", "exposure", "warmth")  # scores in units of their own; all others are logits
 
 
 @dataclass(frozen=True)

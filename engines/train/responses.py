@@ -11,13 +11,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from engines.core.faces import Photo, detect, identity
+from engines.core.errors import DatasetError
+from engines.core.faces import TEMPLATE, Photo, detect, identity
+from engines.core.lab import rgb_to_lab
+from engines.faces.spectacles import Axes
 from engines.models.face_attributes import SIDE, FaceAttributes
 from engines.models.style_generator import StyleGenerator
 from engines.train.data import to_bytes
 from engines.train.sliders import HELD, POSE
 
 TRUNCATION = 0.7  # of the faces on which directions are tried
+_EYE, _BELOW = (0.22, 0.085), (0.12, 0.21)  # half an opening's width and height, skin below it; in eye distances
 WATCHED = 24  # of the faces, those whose identity is measured: dlib is slow
 
 
@@ -26,7 +30,7 @@ class Scores:
 
     def __init__(self, reader: FaceAttributes) -> None:
         self.reader = reader
-        self.names = (*reader.names, "age", "beard", "exposure", "warmth")
+        self.names = (*reader.names, "age", "beard", "exposure", "warmth", "shut")
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, 3, R, R) in about [-1, 1] -> (N, scores), differentiable."""
@@ -41,10 +45,30 @@ class Scores:
         )  # the face
         light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         exposure, warmth = light.mean((1, 2))[:, None] * 50, (red - blue).mean((1, 2))[:, None] * 50
-        return torch.cat([read, beard, exposure, warmth], 1)
+        return torch.cat([read, beard, exposure, warmth, shut(images)[:, None]], 1)
 
     def index(self, name: str) -> int:
         return self.names.index(name)
+
+
+def shut(images: Tensor) -> Tensor:
+    """How far eyes are shut, of aligned pictures (N, 3, R, R) in [-1, 1], (N,): the face reader has no word for it.
+
+    Minus the mean distance in CIE Lab between what lies in the eyes' openings and the skin below them.
+    """
+    side = images.shape[-1]
+    axes, apart = Axes(TEMPLATE[:2] * side), []
+    for eye in TEMPLATE[:2] * side:
+        x, y, reach = round(eye[0]), round(eye[1]), round(axes.unit / 3)
+        u, v = (
+            torch.from_numpy(plane)[y - reach : y + reach, x - reach : x + reach] for plane in axes.places(eye, side)
+        )
+        part = rgb_to_lab((images[..., y - reach : y + reach, x - reach : x + reach].clamp(-1, 1) + 1) / 2)
+        opening = torch.hypot(u / _EYE[0], v / _EYE[1]) < 1
+        below = (u.abs() < _EYE[0]) & (v > _BELOW[0]) & (v < _BELOW[1])
+        skin = part[..., below].median(-1, keepdim=True).values  # (N, 3, 1)
+        apart.append((part[..., opening] - skin).square().sum(1).add(1e-6).sqrt().mean(-1))
+    return -torch.stack(apart).mean(0)
 
 
 def pose(images: Tensor) -> Tensor:
@@ -101,9 +125,14 @@ def kept_census(
     posed: int = 3_000,
     say: Callable[[str], None],
 ) -> Census:
-    """What the file keeps of an earlier census; without one a new census, kept in the file if it is named."""
+    """What the file keeps of an earlier census; without one a new census, kept in the file if it is named.
+
+    DatasetError where other scores were read then.
+    """
     if stored is not None and stored.exists():
         kept = load_file(stored)
+        if kept["scores"].shape[1] != len(scores.names) + len(POSE):
+            raise DatasetError(f"{stored} holds other scores than are read today. Name a file that is not there yet.")
         return Census(kept["w"], kept["scores"], (*scores.names, *POSE))
     people = census(net, scores, count=count, posed=posed, say=say)
     if stored is not None:

@@ -2,7 +2,7 @@
 
 For a generator that grew from the one whose sliders they are, that was taught since, or whose noise changed.
 Steps stay, lengthened where there are more layers, and so do ranges, but for ends at which the median face passes the
-bound on identity distance: these are drawn in. Every figure is measured again.
+bound on identity distance: these are drawn in. Every figure is measured again, or with --only those of some sliders.
 """
 
 import argparse
@@ -40,14 +40,22 @@ def figures(trial: Trial, one: Found, step: Tensor) -> Found:
 
 
 def all_figures(
-    trial: Trial, known: tuple[Sequence[Found], Sequence[Tensor]], *, strips: Path | None, say: Callable[[str], None]
+    trial: Trial,
+    known: tuple[Sequence[Found], Sequence[Tensor]],
+    *,
+    strips: Path | None,
+    say: Callable[[str], None],
+    only: Sequence[str] = (),
 ) -> tuple[list[Found], list[Tensor]]:
-    """Every direction lengthened and measured; strips: folder for a strip of each."""
+    """Every direction lengthened and measured; strips: folder for a strip of each.  only: others keep their figures."""
     found, steps = [], []
     for one, step in zip(*known, strict=True):
         one, step = lengthened(one, step, trial.net.options.num_ws)
-        found.append(figures(trial, one, step))
         steps.append(step)
+        if only and one.name not in only:
+            found.append(one)
+            continue
+        found.append(figures(trial, one, step))
         say(str(found[-1]))
         if strips is not None:
             strips.mkdir(parents=True, exist_ok=True)
@@ -66,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--census", type=Path, help="file that keeps who was read, so that a second run need not")
     parser.add_argument("--count", type=int, default=12_000, help="people to make and read (default 12000)")
     parser.add_argument("--posed", type=int, default=3_000, help="of these, people whose pose is read (default 3000)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="sliders to measure (default: all)")
     parser.add_argument("--faces", type=int, default=50, help="people who are measured (default 50)")
     parser.add_argument("--seed", type=int, default=22, help="of those people (default 22, as in directions)")
     given, say = parser.parse_args(arguments), partial(print, flush=True)
@@ -75,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         people = kept_census(net, scores, given.census, count=given.count, posed=given.posed, say=say)
         trial = Trial(net, scores, people, count=given.faces, seed=given.seed)
         with torch.no_grad():
-            write(given.out, *all_figures(trial, read(given.directions), strips=given.strips, say=say))
+            known = read(given.directions)
+            write(given.out, *all_figures(trial, known, strips=given.strips, say=say, only=given.only))
     except StudioError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """What the face tab's sliders should move, and what a direction that was found is kept as."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 POSE = ("yaw", "pitch")  # read by dlib, so without gradients
+MEASURED = ("age", "exposure", "warmth", "shut")  # scores in units of their own; all others but POSE are logits
 
 
 @dataclass(frozen=True)
 class Slider:
-    """What a direction should do. score: what it moves (a minus turns it round). free: scores it may take along.
+    """What a direction should do. score: what it moves (a minus turns it round); COUPLES says what it may take along.
 
     slack: how softly the held scores are held. slip: standard deviations by which the score may fall from one point to
     the next and still count as rising, the noise of reading it: dlib's landmarks jump, and a shut mouth has no score.
@@ -32,7 +33,6 @@ class Slider:
     low_word: str
     high_word: str
     score: str
-    free: tuple[str, ...] = ()
     slack: float = 0.02
     slip: float = 0.05
     most: float = 4.0
@@ -40,26 +40,50 @@ class Slider:
     first: int = 0
     taught: bool = False
 
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Scores it may take along."""
+        return tuple(COUPLES.get(self.name, ()))
 
+
+# What a slider moves besides by nature, and why; nothing else may move half as much as what it is for.
+COUPLES: Mapping[str, Mapping[str, str]] = {
+    "smile": {
+        "Mouth_Slightly_Open": "who smiles shows teeth",
+        "Narrow_Eyes": "cheeks that rise narrow the eyes",
+    },
+    "mouth_open": {"Smiling": "teeth that show are read as a smile"},
+    "eyes_shut": {
+        "Narrow_Eyes": "an eye that shuts narrows first",
+        "Eyeglasses": "eyes that do not show are half read as glasses; lids drawn by rule move it as much",
+    },
+    "age": {"Gray_Hair": "hair turns grey", "Heavy_Makeup": "even, young skin is read as made up"},
+    "masculine": {"beard": "beards are men's", "Heavy_Makeup": "makeup is women's in all that the reader saw"},
+    "beard": {"exposure": "a beard darkens half of the face", "warmth": "and takes its skin's colour away"},
+    "hair_dark": {"Blond_Hair": "hair has one colour", "Gray_Hair": "hair has one colour"},
+    "hair_blond": {"Black_Hair": "hair has one colour", "exposure": "fair hair beside a face is light, too"},
+    "hair_grey": {"Black_Hair": "hair has one colour", "Blond_Hair": "hair has one colour"},
+    "exposure": {"warmth": "brighter skin has more colour", "Pale_Skin": "brighter skin is paler"},
+}
 SLIDERS = (
-    Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling", ("Mouth_Slightly_Open", "Narrow_Eyes")),
-    Slider("mouth_open", "Mouth", "Expression", "closed", "open", "Mouth_Slightly_Open", ("Smiling",), 0.1, 0.1),
+    Slider("smile", "Smile", "Expression", "serious", "smiling", "Smiling"),
+    Slider("mouth_open", "Mouth", "Expression", "closed", "open", "Mouth_Slightly_Open", 0.1, 0.1),
     Slider("eyes", "Eyes", "Expression", "narrow", "wide open", "-Narrow_Eyes"),
-    Slider("eyes_shut", "Eyes shut", "Expression", "open", "shut", "Narrow_Eyes", taught=True),
-    Slider("age", "Age", "Person", "younger", "older", "age", ("Gray_Hair", "Heavy_Makeup")),
-    Slider("masculine", "Feminine to masculine", "Person", "feminine", "masculine", "Male", ("beard", "Heavy_Makeup")),
+    Slider("eyes_shut", "Eyes shut", "Expression", "open", "shut", "shut", taught=True),
+    Slider("age", "Age", "Person", "younger", "older", "age"),
+    Slider("masculine", "Feminine to masculine", "Person", "feminine", "masculine", "Male"),
     Slider("glasses", "Glasses", "Person", "none", "glasses", "Eyeglasses"),
-    Slider("beard", "Beard", "Person", "shaven", "bearded", "beard", ("exposure", "warmth")),
-    Slider("hair_dark", "Dark hair", "Hair", "lighter", "black", "Black_Hair", ("Blond_Hair", "Gray_Hair")),
-    Slider("hair_blond", "Blond hair", "Hair", "darker", "blond", "Blond_Hair", ("Black_Hair", "exposure")),
-    Slider("hair_grey", "Grey hair", "Hair", "coloured", "grey", "Gray_Hair", ("Black_Hair", "Blond_Hair")),
+    Slider("beard", "Beard", "Person", "shaven", "bearded", "beard"),
+    Slider("hair_dark", "Dark hair", "Hair", "lighter", "black", "Black_Hair"),
+    Slider("hair_blond", "Blond hair", "Hair", "darker", "blond", "Blond_Hair"),
+    Slider("hair_grey", "Grey hair", "Hair", "coloured", "grey", "Gray_Hair"),
     Slider("fringe", "Fringe", "Hair", "swept back", "fringe", "Bangs"),
     Slider(
-        "makeup", "Makeup", "Person", "none", "made up", "Heavy_Makeup", (), 0.1, 0.1, along=(("Male", -0.15),), first=9
+        "makeup", "Makeup", "Person", "none", "made up", "Heavy_Makeup", 0.1, 0.1, along=(("Male", -0.15),), first=9
     ),
-    Slider("yaw", "Turn", "Pose", "to the left", "to the right", "yaw", (), 0.02, 0.4, 1.5),
-    Slider("pitch", "Tilt", "Pose", "up", "down", "pitch", (), 0.02, 0.4, 1.5),
-    Slider("exposure", "Light", "Light", "darker", "brighter", "exposure", ("warmth", "Pale_Skin"), most=2.0),
+    Slider("yaw", "Turn", "Pose", "to the left", "to the right", "yaw", 0.02, 0.4, 1.5),
+    Slider("pitch", "Tilt", "Pose", "up", "down", "pitch", 0.02, 0.4, 1.5),
+    Slider("exposure", "Light", "Light", "darker", "brighter", "exposure", most=2.0),
     Slider("warmth", "Warmth", "Light", "cooler", "warmer", "warmth", most=3.0),
 )
 HELD = (

@@ -23,7 +23,6 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,33 +33,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines import Engines
-from engines.core.faces import TEMPLATE, Face, detect, identity_distance
+from engines.core.faces import TEMPLATE, Face
 from engines.core.image import read_image
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
-from engines.faces.judging import judged
 from engines.faces.newcomers import MODEL
+from engines.faces.photos import Ages
+from engines.faces.workshop import Workshop
 from engines.train.metrics import perceptual_distance
+
+from . import face_sliders
 
 Photo = NDArray[np.uint8]
 HELD_OUT = 60  # pictures of each archive that no recipe trains on: encoder 400, parts 100, colours and inpainting 60
 ASKED = (16, 20, 25, 30, 40, 50, 60, 70, 80, 90)  # years
-# what each slider is meant to move among the attributes, and which way; the rest should stay
-MEANT = {
-    "smile": ("Smiling", 1),
-    "mouth_open": ("Mouth_Slightly_Open", 1),
-    "eyes": ("Narrow_Eyes", -1),
-    "eyes_shut": ("Narrow_Eyes", 1),
-    "masculine": ("Male", 1),
-    "glasses": ("Eyeglasses", 1),
-    "beard": ("No_Beard", -1),
-    "hair_dark": ("Black_Hair", 1),
-    "hair_blond": ("Blond_Hair", 1),
-    "hair_grey": ("Gray_Hair", 1),
-    "fringe": ("Bangs", 1),
-    "makeup": ("Heavy_Makeup", 1),
-    "age": ("age", 1),
-}
 
 
 def astronaut() -> Photo:
@@ -101,6 +87,7 @@ def inversion(faces: FaceEditing, data: Path | None, count: int, model: str) -> 
         look, look_tuned = (perceptual(faces.render(one), one.square) for one in (first, tuned))
         alike = [first.distance, tuned.distance, look, look_tuned, first.error, tuned.error]
         rows.append([*alike, middle - start, end - start])
+        print(" ".join(f"{value:.2f}" for value in rows[-1]), file=sys.stderr, flush=True)
     names = ["distance", "distance_tuned", "perceptual", "perceptual_tuned", "error", "error_tuned"]
     names += ["seconds_first", "seconds_tuned"]
     columns = dict(zip(names, np.array(rows).T, strict=True))
@@ -113,89 +100,22 @@ def perceptual(picture: Photo, other: Photo) -> float:
     return float(perceptual_distance(one, two))
 
 
-def posed(view: Photo) -> Face | None:
-    """The face in an aligned picture."""
-    found = detect(view, smallest=view.shape[0] // 4, rotated=False)
-    return found[0] if found else None
+def ages(engines: Engines, data: Path, count: int, model: str) -> dict[str, Any]:
+    """For each age that is asked for on how many photos it is reached within 3 years, and the ends that are.
 
-
-def lightness(view: Photo) -> float:
-    """Mean L of CIE Lab on the face."""
-    return float(_lab_of_face(view)[0])
-
-
-def warmth(view: Photo) -> float:
-    """Mean b of CIE Lab on the face."""
-    return float(_lab_of_face(view)[2])
-
-
-def _lab_of_face(view: Photo) -> Any:
-    side = view.shape[0]
-    face = view[round(0.4 * side) : round(0.8 * side), round(0.3 * side) : round(0.7 * side)]
-    return cv2.cvtColor(face.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3).mean(0)
-
-
-# sliders that no attribute tells of, and what reads them
-SEEN: dict[str, Callable[[Photo], float]] = {
-    "yaw": lambda view: face.yaw if (face := posed(view)) else np.nan,
-    "pitch": lambda view: face.pitch if (face := posed(view)) else np.nan,
-    "exposure": lightness,
-    "warmth": warmth,
-}
-
-
-def sliders(engines: Engines, faces: FaceEditing, count: int, model: str, only: list[str]) -> dict[str, Any]:
-    """For each slider over generated faces: share that is monotone, identity distance at its ends, side effects.
-
-    others: the largest median move of another attribute over this one's, both in their spreads over faces.
+    Each face is looked at along its age slider once, as for a strip of ages.
     """
-    starts = [faces.latents(seed, model=model) for seed in range(1000, 1000 + count)]
-    base = [faces.render(one) for one in starts]
-    names, logits, years = judged(engines.catalogue, engines.residency, base, Job())
-    spread = np.append(logits.std(0), years.std())
-    table: dict[str, Any] = {}
-    for slider in faces.sliders(model=model):
-        if only and slider.name not in only:
-            continue
-        steps = np.linspace(-1, 1, 7)
-        views = [[faces.render(one, {slider.name: float(step)}) for one in starts] for step in steps]
-        scores = []
-        for row in views:
-            _, values, ages = judged(engines.catalogue, engines.residency, row, Job())
-            scores.append(np.column_stack([values, ages]) / spread)
-        moved = np.array(scores)  # (steps, faces, attributes)
-        ends = [identity_distance(a, b) for row in (views[0], views[-1]) for a, b in zip(base, row, strict=True)]
-        entry: dict[str, Any] = {"identity_median": round(statistics.median(ends), 3), "identity_worst": max(ends)}
-        if slider.name in MEANT:
-            wanted, sign = MEANT[slider.name]
-            index = len(names) if wanted == "age" else names.index(wanted)
-            path = moved[:, :, index] * sign
-            entry["monotone"] = float((np.diff(path, axis=0) > -0.02).all(0).mean())
-            effect = np.median(np.abs(moved[-1] - moved[0]), 0)
-            entry["moves"] = round(float(effect[index]), 2)
-            rest = np.delete(effect, index)
-            entry["others"] = round(float(rest.max() / max(effect[index], 1e-6)), 2)
-            entry["moves_most"] = [*names, "age"][
-                int(np.argsort(np.where(np.arange(effect.size) == index, -1, effect))[-1])
-            ]
-        elif slider.name in SEEN:
-            read = np.array([[SEEN[slider.name](view) for view in row] for row in views])  # (steps, faces)
-            entry["from_to"] = [round(float(np.nanmedian(row)), 3) for row in (read[0], read[-1])]
-            steps_up = np.diff(read, axis=0) * np.sign(np.subtract(*entry["from_to"][::-1]))
-            entry["monotone"] = float((steps_up > -0.02 * np.nanstd(read)).all(0).mean())
-        table[slider.name] = entry
-    return table
-
-
-def ages(faces: FaceEditing, data: Path, count: int, model: str) -> dict[str, Any]:
-    """For each age that is asked for on how many photos it is reached within 3 years, and the ends that are."""
+    faces, shop = engines[FaceEditing], Workshop(engines.catalogue, engines.residency)
     rows, before, distances = [], [], []
     for square in squares(data, count):
         inverted = faces.refine(faces.invert(square, whole(square.shape[0]), model=model))
-        done = [faces.age(square, years, inverted=inverted) for years in ASKED]
+        with shop.generator(model, Job()) as generator:
+            looks = Ages.of(shop, generator, square, inverted, Job(), {})
+            done = [looks.at(years, keep=0, sharpen=0, job=Job()) for years in ASKED]
         rows.append([one.age_after for one in done])
         distances.append([one.distance for one in done])
-        before.append(done[0].age_before)
+        before.append(looks.before)
+        print(f"{before[-1]:.0f}:", *(f"{age:.0f}" for age in rows[-1]), file=sys.stderr, flush=True)
     reached = np.array(rows, np.float64)  # (photos, asked)
     close = np.abs(reached - ASKED) <= 3
     ends = {"youngest": reached[:, 0], "oldest": reached[:, -1], "before": np.array(before, np.float64)}
@@ -282,9 +202,9 @@ def main() -> int:
     if args.what == "inversion":
         result = inversion(faces, args.data, args.count or 10, args.model)
     elif args.what == "sliders":
-        result = sliders(engines, faces, args.count or 50, args.model, args.only)
+        result = face_sliders.measured(faces, args.count or 50, args.model, args.only)
     elif args.what == "ages":
-        result = ages(faces, args.data, args.count or 20, args.model)
+        result = ages(engines, args.data, args.count or 20, args.model)
     elif args.what == "latency":
         result = latency(faces, args.model)
     else:

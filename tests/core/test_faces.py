@@ -65,6 +65,19 @@ def test_somebody_lying_beside_somebody_standing_is_found(portrait: Photo) -> No
     assert across[0] > 5 * across[1] and beside[1] > 5 * beside[0]
 
 
+@pytest.mark.parametrize("turns, angle", [(1, 0), (2, 0), (0, 135)])
+def test_a_face_an_eighth_of_a_large_photo_is_found_at_any_angle(portrait: Photo, turns: int, angle: int) -> None:
+    (upright,) = detect(portrait)
+    head = cv2.resize(portrait[:300, 60:380], None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    canvas = np.full((1700, 2300, 3), 128, np.uint8)
+    canvas[400:1300, 600:1560] = head
+    nose = (np.array(upright.nose) - (60, 0) + 0.5) * 3 - 0.5 + (600, 400)
+    matrix = cv2.getRotationMatrix2D(tuple(map(float, nose)), 90 * turns + angle, 1.0)
+    turned = np.asarray(cv2.warpAffine(canvas, matrix, (2300, 1700), borderValue=(128, 128, 128)), np.uint8)
+    (face,) = detect(turned)
+    assert max(face.box[2] - face.box[0], 0) < 2300 / 8 and face.nose == pytest.approx(nose, abs=12)
+
+
 def test_small_and_large_faces_are_found(portrait: Photo) -> None:
     small = np.ascontiguousarray(portrait[::2, ::2])  # a face of 45 pixels
     assert len(detect(small)) == 1

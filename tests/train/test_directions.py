@@ -4,21 +4,28 @@ import json
 import zipfile
 from dataclasses import asdict
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import save_file
+from skimage import data
 
 from engines.core.card import ModelCard, Source, WeightFile, read_card, write_card
-from engines.core.errors import StudioError
+from engines.core.errors import DatasetError, StudioError
+from engines.core.faces import TEMPLATE, align, detect
+from engines.faces import lids, spectacles
+from engines.models.face_attributes import FaceAttributes
 from engines.models.style_generator import StyleGenerator
 from engines.train import axes, directions, retold, ways
 from engines.train.directions import choose
 from engines.train.portraits import Portraits, differences, mixes, portraits
 from engines.train.recipes.encoder import load_module
-from engines.train.responses import Census, Trial, regress, solve
+from engines.train.responses import Census, Trial, kept_census, regress, shut, solve
 from engines.train.ship import ship
-from engines.train.sliders import HELD, SLIDERS, Found, Slider, merged, read, write
+from engines.train.sliders import COUPLES, HELD, MEASURED, SLIDERS, Found, Slider, merged, read, write
 
 
 class Flat(torch.nn.Module):
@@ -195,7 +202,47 @@ def test_portraits_are_read_and_encoded(tmp_path) -> None:
 
 def test_sliders_name_scores_that_are_held() -> None:
     assert len({slider.name for slider in SLIDERS}) == len(SLIDERS) == 17
-    assert all(slider.score.lstrip("-") in HELD for slider in SLIDERS)
+    assert all(slider.score.lstrip("-") in HELD for slider in SLIDERS if not slider.taught or slider.score != "shut")
+    assert next(slider.score for slider in SLIDERS if slider.name == "eyes_shut") == "shut" in MEASURED
+
+
+def test_what_a_slider_moves_by_nature_is_named_once_and_with_its_reason() -> None:
+    names = {slider.name: slider for slider in SLIDERS}
+    known = load_module(SHIPPED[0].parent / "face-attributes.toml", FaceAttributes).names
+    for name, couples in COUPLES.items():
+        assert names[name].free == tuple(couples) and all(couples.values())
+        assert names[name].score.lstrip("-") not in couples
+        assert set(couples) <= {*known, *HELD}, name
+    assert names["yaw"].free == ()
+
+
+def test_eyes_are_read_as_shut_where_lids_lie_over_them() -> None:
+    photo = np.ascontiguousarray(data.astronaut(), np.uint8)
+    square = align(photo, detect(photo)[0], 256).astype(np.float32) / 255
+    eyes = TEMPLATE[:2] * 256
+
+    def read(picture: np.ndarray, side: int = 256) -> float:
+        small = cv2.resize(picture.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+        return float(shut(torch.from_numpy(small).permute(2, 0, 1)[None] * 2 - 1))
+
+    open_, half, closed = (read(lids.shut(square, eyes, 0.0, amount)) for amount in (0.0, 0.5, 1.0))
+    assert open_ + 5 < closed and open_ < half < closed
+    glasses = spectacles.glasses(eyes, 0.0, 256)
+    worn = square + glasses[1][..., None] * (glasses[0] - square)
+    assert abs(read(worn) - open_) < (closed - open_) / 3, "glasses are not lids"
+    assert abs(read(square, 128) - open_) < (closed - open_) / 3, "nor is a smaller picture"
+    pair = torch.from_numpy(np.stack([square, lids.shut(square, eyes, 0.0, 1.0)])).permute(0, 3, 1, 2) * 2 - 1
+    assert shut(pair).tolist() == pytest.approx([open_, closed], abs=1e-3)
+
+
+def test_a_census_of_other_scores_is_refused(tmp_path) -> None:
+    stored = tmp_path / "census.safetensors"
+    save_file({"w": torch.zeros(3, 6), "scores": torch.zeros(3, 5)}, stored)
+    with pytest.raises(DatasetError, match="holds other scores"):
+        kept_census(Flat(), Reader(), stored, say=print)  # type: ignore[arg-type]
+    save_file({"w": torch.zeros(3, 6), "scores": torch.ones(3, 4)}, stored)
+    kept = kept_census(Flat(), Reader(), stored, say=print)  # type: ignore[arg-type]
+    assert kept.names == ("Smiling", "Male", "yaw", "pitch") and bool((kept.scores == 1).all())
 
 
 def test_new_directions_take_the_places_of_old_ones(tmp_path) -> None:
