@@ -128,7 +128,7 @@ def test_an_eye_comes_back(engines: Engines, portrait: Photo) -> None:
     assert np.quantile(eye, 0.03) < 0.6 * skin, "an eye is dark where skin is not"
     engines[Inpainting].inpaint(portrait, (disc((30, 40), 12) * 255).astype(np.uint8), job=job)
     assert job.facts["faces"] == 0, "of the picture before"
-    assert np.abs(made[inside].astype(float) - portrait[inside]).mean() < 30
+    assert np.abs(made[inside].astype(float) - portrait[inside]).mean() < 36, "19 to 31 by seed and threads"
 
 
 def test_what_was_in_the_hole_counts_for_nothing_and_seeds_differ(engines: Engines, answer: Floats) -> None:

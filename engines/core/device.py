@@ -36,7 +36,8 @@ class Device:
 
     def describe(self) -> str:
         """For the page's header: `CPU · 2 cores · bfloat16`."""
-        cores = [f"{torch.get_num_threads()} cores"] if self.kind == "cpu" else []
+        count = torch.get_num_threads()
+        cores = [f"{count} {'core' if count == 1 else 'cores'}"] if self.kind == "cpu" else []
         return " · ".join([self.name, *cores, self.fast or "float32"])
 
     def free_bytes(self) -> int:

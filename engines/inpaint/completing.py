@@ -107,7 +107,9 @@ def grained(filled: Floats, image: Floats, hole: Holes, field: Field) -> Floats:
     def local(one: Floats, other: Floats) -> Floats:
         return np.asarray(cv2.blur((one * other).mean(2) * inside, (GRAINS, GRAINS)) / share, np.float32)
 
-    wanted, there, alike = local(lent, lent), local(own, own), local(own, lent)
+    # running sums leave a hair below nothing, of which no root is to be taken
+    wanted, there = np.maximum(local(lent, lent), 0), np.maximum(local(own, own), 0)
+    alike = local(own, lent)
     # own + g lent is to vary as much as lent alone does
     lack = np.sqrt(np.square(alike) + wanted * np.maximum(wanted - there, 0)) - alike
     lack = np.clip(lack / np.maximum(wanted, 1e-9), 0, 1) * inside * (there < wanted)
