@@ -154,11 +154,12 @@ class Colorization(Engine):
         L = looks[-1]
         drawn = [draw(hints, look, height=height, width=width) for look in looks]
         with self.residency.lease(card, job=job.part(0, 0.1)) as network:
-            steps = 4 if reference is not None else len(looks)
+            steps = 3 if reference is not None else len(looks)
             run = Run(self.residency, network, job.part(0.1, 1.0), urgent, steps=steps)
             job.note(model=card.id, title=card.title, device=self.residency.device.name, precision=network.precision)
-            first = run(looks, drawn, kind)
-            if reference is not None:
+            if reference is None:
+                first = run(looks, drawn, kind)
+            else:
                 cells = run.match(L, reference)
                 first = run(looks, [suggest.cells_to_input(cells, L, drawn[0])], kind)
                 first = dataclasses.replace(first, one_tint=given == "tinted")

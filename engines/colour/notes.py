@@ -11,10 +11,10 @@ CAME_IN: dict[Kind, str] = {
     "colour": "The picture was in colour; its own colours were taken out first.",
 }
 ONE_TINT = "The reference has one tint only, which the picture takes; choose one in full colour for more."
-PALE = "The network found hardly any colour here. Add a hint, or raise the saturation."
+HARDLY = "The network found hardly any colour here. Add a hint, or raise the saturation."
 
 
 def remarks(suggestion: Suggestion, *, laid_on: bool, pale: bool) -> str:
     """Sentences for the note beside a result. laid_on: its colours show at all. pale: they are hardly any."""
     said = [CAME_IN[suggestion.kind], ONE_TINT if suggestion.one_tint else ""] if laid_on else []
-    return " ".join(filter(None, [*said, PALE if pale else ""]))
+    return " ".join(filter(None, [*said, HARDLY if pale else ""]))

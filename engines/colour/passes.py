@@ -59,13 +59,13 @@ class Run:
         self._residency, self._network, self._job, self._urgent = residency, network, job, urgent
         self._done, self._steps = 0, steps
 
-    def __call__(self, looks: Sequence[Tensor], hints: Sequence[Tensor], kind: Kind, *, variant: int = 0) -> Suggestion:
+    def __call__(self, looks: Sequence[Tensor], hints: Sequence[Tensor], kind: Kind) -> Suggestion:
         """L (1, 1, h, w) in [0, 100] at each size, as `seen` gives it, and hints for each -> a suggestion."""
         said = [unfold(self._pass("both", L / 50 - 1, h)) for L, h in zip(looks, hints, strict=True)]
         L, ab, p = looks[-1], joined([ab * AB for ab, _ in said]), said[-1][1]
         cells = F.avg_pool2d(ab, 4)[0].permute(1, 2, 0).numpy()
         field = Field(F.avg_pool2d(L, 8)[0, 0].numpy(), cells, p[0].permute(1, 2, 0).numpy())
-        return Suggestion(np.ascontiguousarray(ab[0].permute(1, 2, 0).numpy()), field, kind, variant)
+        return Suggestion(np.ascontiguousarray(ab[0].permute(1, 2, 0).numpy()), field, kind)
 
     def match(self, L: Tensor, reference: Pixels) -> suggest.Floats:
         """Cells with colours of a reference picture."""
