@@ -10,6 +10,7 @@ from engines.core.card import read_card
 from engines.core.errors import DatasetError
 from engines.core.network import build_module
 from engines.core.weights import read_tensors
+from engines.models.style_generator import StyleGenerator
 from engines.train import measure
 from engines.train.__main__ import main
 from engines.train.data import Pictures
@@ -18,6 +19,7 @@ from engines.train.instances import describe, fit, instance_latents
 from engines.train.loop import choose_machine
 from engines.train.recipes.faces import Faces, Options, coarse, frozen, load_matching
 from engines.train.runs import RunFolder
+from tests.conftest import ROOT
 from tests.train import tiny
 
 OPTIONS = Options(resolution=32, z_dim=6, w_dim=8, channels=(8, 8, 6, 4), batch=4, hold_out=4)
@@ -119,6 +121,18 @@ def test_a_new_run_can_start_from_a_generator(two_steps, tmp_path):
     load_matching(target, two_steps.result())
     assert torch.allclose(target.const, two_steps.G_ema.const, atol=1e-2)
     assert target.levels[3].convs[0].weight.shape[0] == 5
+
+
+def test_what_the_shipped_run_started_from_draws_a_head():
+    start = read_tensors(ROOT / "assets" / "starts" / "faces-128.safetensors")
+    G = StyleGenerator(Options().generator())
+    missing = {name for name in G.state_dict() if name not in start and not name.startswith("mapping.")}
+    assert missing == {"input.weight"}
+    load_matching(G, start)
+    assert all(torch.equal(G.state_dict()[name], tensor.float()) for name, tensor in start.items())
+    with torch.no_grad():
+        head = G.synthesis(torch.zeros(1, 256))[0].mean(0)  # its middle person: dark hair, a light wall
+    assert head[8:24, 40:88].mean() < -0.5 and head[:, :16].mean() > 0.3
 
 
 def test_frozen_heads_take_no_gradient_but_pass_it_on(two_steps):
