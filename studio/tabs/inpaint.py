@@ -35,6 +35,15 @@ Asked = dict[str, Any]  # what the desk wants done: verb, ids, count, edits and 
 SUGGESTIONS = 3
 EMPTY: dict[str, Any] = {"items": [], "current": None}
 LABELS = {"inpaint": "Fill", "outpaint": "Extend"}
+DESK = (
+    "mask",
+    "frame",
+    "hands",
+    "tools",
+    "finders",
+    "runs",
+    "results",
+)  # scripts that studio/web/inpaint.js builds upon
 START = "() => { window.Studio.inpaint?.(); return []; }"
 
 
@@ -184,7 +193,7 @@ def build(engines: Engines, tab: gr.Tab) -> None:
                 "inpaint",
                 EMPTY,
                 elem_id="inpaint-desk",
-                needs=["viewer", "inpaint-mask", "inpaint-frame", "inpaint-hands"],
+                needs=["viewer", *(f"inpaint-{part}" for part in DESK)],
                 server=[keep, select, find],
             )
         with gr.Column(elem_classes=["controls"], scale=1, min_width=300):
