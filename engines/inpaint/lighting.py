@@ -19,7 +19,7 @@ from engines.core.card import ModelCard
 from engines.core.image import Pixels
 from engines.core.job import Job
 from engines.core.residency import Residency
-from engines.inpaint.masks import Floats
+from engines.inpaint.masks import Floats, box_of
 from engines.models.blend_unet import SIDE, TERMS, terms
 
 NEAR, WIDE, FAR = 2.0, 0.6, 4.5  # what is seen: sides of the object at least, of the picture, of the object at most
@@ -38,10 +38,13 @@ class Light:
     width: int
     height: int
 
-    def on(self, colours: Floats, *, x: int, y: int, strength: float) -> Floats:
-        """Colours (rows, columns, 3) in [0, 1], standing at x, y of the picture, in this light; in [0, 1]."""
-        down = _between(y - self.top, colours.shape[0], self.height, self.curves.shape[1])
-        across = _between(x - self.left, colours.shape[1], self.width, self.curves.shape[2])
+    def on(self, colours: Floats, *, x: int, y: int, strength: float, step: float = 1.0) -> Floats:
+        """Colours (rows, columns, 3) in [0, 1], standing at x, y of the picture, in this light; in [0, 1].
+
+        step: pixels of the picture that one of these is wide, for a reduced copy.
+        """
+        down = _between(y - self.top, colours.shape[0], self.height, self.curves.shape[1], step=step)
+        across = _between(x - self.left, colours.shape[1], self.width, self.curves.shape[2], step=step)
         here = torch.from_numpy(np.einsum("yh,chw,xw->cyx", down, self.curves, across, optimize=True))
         rgb = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)))[None]
         change = (here.reshape(1, 3, TERMS, *here.shape[1:]) * terms(rgb)[:, None]).sum(2)
@@ -78,9 +81,11 @@ def light_of(background: Pixels, object_: Floats, share: Floats, *, x: int, y: i
     place = _small(background[top : top + tall, left : left + wide, :3], step)
     scene: Floats = np.asarray(place / peak, np.float32)
     mask: Floats = np.zeros((scene.shape[0], scene.shape[1]), np.float32)
-    part: Floats = _small(np.dstack([object_ * share[..., None], share]), step)
-    down, up = _overlap(round((y - top) * step), part.shape[0], mask.shape[0])
-    across, back = _overlap(round((x - left) * step), part.shape[1], mask.shape[1])
+    first, up_to, outer, last = box_of(share > 0)
+    shown = share[up_to:last, first:outer]
+    part: Floats = _small(np.dstack([object_[up_to:last, first:outer] * shown[..., None], shown]), step)
+    down, up = _overlap(round((y + up_to - top) * step), part.shape[0], mask.shape[0])
+    across, back = _overlap(round((x + first - left) * step), part.shape[1], mask.shape[1])
     laid = part[up, back]
     scene[down, across] = scene[down, across] * (1 - laid[..., 3:]) + laid[..., :3]
     mask[down, across] = laid[..., 3]
@@ -110,7 +115,9 @@ def _small(pixels: NDArray[Any], step: float) -> Floats:
     return np.asarray(reduced, np.float32)
 
 
-def _between(start: int, count: int, whole: int, cells: int) -> Floats:
-    """How much each of some pixels takes of each cell that a length is divided into, (count, cells): bilinear."""
-    at = np.clip((np.arange(start, start + count) + 0.5) / whole * cells - 0.5, 0, cells - 1)
+def _between(start: int, count: int, whole: int, cells: int, *, step: float = 1.0) -> Floats:
+    """How much each of some pixels, `step` wide, takes of each cell that a length is divided into, (count, cells):
+    bilinear.
+    """
+    at = np.clip((start + (np.arange(count) + 0.5) * step) / whole * cells - 0.5, 0, cells - 1)
     return np.asarray(np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells))), np.float32)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.core.errors import OptionError
 from engines.core.image import Pixels, max_megapixels
 from engines.inpaint.lighting import Light, Seen, light_of
-from engines.inpaint.masks import HOLE, Floats, Mask, box_of
+from engines.inpaint.masks import HOLE, Box, Floats, Mask, box_of
 from engines.inpaint.membrane import means, spread
 from engines.inpaint.rims import cleaned
 
@@ -33,7 +33,8 @@ DIM = 0.04  # added to colours before their logarithm: what is nearly black gets
 SOFT = 1.5  # pixels of soft border along an outline …
 SOFTER = 0.05  # … and of an object's size where the mask runs through its surroundings
 SMALL = 640  # longest side at which borders are looked at: what is found there is smooth
-BAND = 256  # rows that are laid at a time
+BEYOND = 32  # pixels around what shows of an object that tell what its rim is mixed with
+BAND = 128  # rows that are laid at a time
 SCALES = (0.01, 20.0)  # of the object
 Progress = Callable[[float], None]
 
@@ -54,6 +55,13 @@ class _Object:
     size: float
     x: int
     y: int
+
+    def within(self, box: Box) -> _Object:
+        """Of it what lies in a box (left, top, right, bottom)."""
+        left, top, right, bottom = box
+        here = np.s_[top:bottom, left:right]
+        x, y = self.x + left, self.y + top
+        return _Object(self.fore[here], self.share[here], self.known[here], self.cut, self.size, x, y)
 
     @property
     def rows(self) -> slice:
@@ -101,8 +109,11 @@ def _object(fore: Pixels, shape: tuple[int, ...], mask: Mask, *, x: int | None, 
     left, top, right, bottom = box_of(hole, margin=int(AROUND * size / scale) + 4)
     peak = np.float32(np.iinfo(fore.dtype).max)
     part, share = fore[top:bottom, left:right], _share(mask[top:bottom, left:right])
-    alpha = part[..., 3] / peak if part.shape[2] == 4 else np.ones(share.shape, np.float32)
-    layers = np.dstack([part[..., :3] * (alpha / peak)[..., None], alpha, alpha * share]).astype(np.float32)
+    layers = np.empty((*share.shape, 5), np.float32)  # colours times alpha, alpha, how much shows
+    layers[..., 3] = part[..., 3] / peak if part.shape[2] == 4 else 1
+    cut = bool((layers[..., 3] > 0.99).all())
+    np.multiply(part[..., :3], (layers[..., 3] / peak)[..., None], out=layers[..., :3])
+    np.multiply(layers[..., 3], share, out=layers[..., 4])
     height, width = (max(1, round(n * scale)) for n in share.shape)
     if height * width > max_megapixels() * 1e6:
         raise OptionError(f"The object would have over {max_megapixels():,.0f} megapixels. Scale it less.")
@@ -115,9 +126,8 @@ def _object(fore: Pixels, shape: tuple[int, ...], mask: Mask, *, x: int | None, 
     layers = layers[rows, columns] if rows.stop > 0 and columns.stop > 0 else layers[:0]
     if not layers.size or not (layers[..., 4] > 0).any():
         raise OptionError("The object lies outside the picture. Move it in.")
-    colours = np.asarray(layers[..., :3] / np.maximum(layers[..., 3:4], np.float32(1e-4)), np.float32)
-    known, cut = layers[..., 3] > 0.5, bool((alpha > 0.99).all())
-    return _Object(colours, layers[..., 4], known, cut, size, max(0, x), max(0, y))
+    layers[..., :3] /= np.maximum(layers[..., 3:4], np.float32(1e-4))
+    return _Object(layers[..., :3], layers[..., 4], layers[..., 3] > 0.5, cut, size, max(0, x), max(0, y))
 
 
 def _share(mask: Mask) -> Floats:
@@ -164,8 +174,8 @@ def _correction(
     step = border.shape[1] / thing.share.shape[1]
     size = border.shape[1], border.shape[0]
     peak = np.float32(np.iinfo(background.dtype).max)
-    place = _resized(background[thing.rows, thing.columns, :3].astype(np.float32) / peak, size)
-    lit = _resized(_lit(thing, light, strength, slice(0, thing.share.shape[0])), size)
+    place = _resized(np.ascontiguousarray(background[thing.rows, thing.columns, :3]), size) / peak
+    lit = light.on(_resized(thing.fore, size), x=thing.x, y=thing.y, strength=strength, step=1 / step)
     blur = max(1.0, 0.01 * thing.size * step)
     place, lit = (np.asarray(cv2.GaussianBlur(x, (0, 0), blur), np.float32).clip(0) for x in (place, lit))
     apart = np.log((place + DIM) / (lit + DIM))
@@ -191,19 +201,23 @@ def _laid(
 ) -> Pixels:
     """The background with the object laid on, band by band; where nothing of it shows it is the background's."""
     result = background.copy()
+    size, shown = thing.share.shape[::-1], box_of(thing.share > 0, margin=BEYOND)
+    left, top, right, bottom = shown
+    here = np.s_[top:bottom, left:right]
+    thing = thing.within(shown)
     height, width = thing.share.shape
     weight, fore = thing.share, thing.fore
     if thing.cut:
         near = np.asarray(cv2.distanceTransform((thing.share > 0).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-        wide = _resized(border, (width, height))
+        wide = _resized(border, size)[here]
         t = np.clip(near / (SOFT + 1 + strength * wide * (SOFTER * thing.size)), 0, 1)
         weight = np.minimum(thing.share, t * t * (3 - 2 * t))
         fore, weight = cleaned(fore, thing.share, weight, near, outline=1 - wide)
         progress(0.6)
     thing = _Object(fore, weight, thing.known, thing.cut, thing.size, thing.x, thing.y)
-    change = None if correction is None else _resized(correction, (width, height))
-    for top in range(0, height, BAND):
-        rows = slice(top, min(height, top + BAND))
+    change = None if correction is None else _resized(correction, size)[here]
+    for first in range(0, height, BAND):
+        rows = slice(first, min(height, first + BAND))
         lit = _lit(thing, light, strength, rows)
         if change is not None:
             lit = (lit + DIM) * np.exp(change[rows]) - DIM

@@ -12,6 +12,7 @@ from engines.inpaint.masks import Floats, box_of
 from engines.inpaint.membrane import means
 
 DEEP = (3.0, 0.006, 8.0)  # how deep a rim is: pixels, and of the object's size; at most so many pixels
+BAND = 256  # rows that are looked at together
 CLEAR = 0.12  # difference of colour on both sides, of 1, from which a mixture of them can be told
 
 
@@ -23,20 +24,31 @@ def cleaned(fore: Floats, share: Floats, weight: Floats, near: Floats, *, outlin
     size = float(np.sqrt((share > 0.5).sum()))
     deep = min(DEEP[0] + DEEP[1] * size, DEEP[2])
     left, top, right, bottom = box_of(share > 0, margin=int(3 * deep) + 2)
-    here = slice(top, bottom), slice(left, right)
-    colours, where = fore[here], near[here]
-    core = (where > deep).astype(np.float32)
-    beyond = (share[here] <= 0).astype(np.float32)
+    out, shown = fore.copy(), weight.copy()
+    reach = int(6 * deep) + 2  # further than the means look
+    for first in range(top, bottom, BAND):
+        rows = slice(max(0, first - reach), min(bottom + reach, first + BAND + reach)), slice(left, right)
+        band = slice(first, min(bottom, first + BAND)), slice(left, right)
+        inner = slice(first - rows[0].start, band[0].stop - rows[0].start)
+        made = _without(fore[rows], share[rows], weight[rows], near[rows], outline[rows], deep)
+        out[band], shown[band] = (part[inner] for part in made)
+    return np.asarray(out, np.float32), np.asarray(shown, np.float32)
+
+
+def _without(
+    colours: Floats, share: Floats, weight: Floats, near: Floats, outline: Floats, deep: float
+) -> tuple[Floats, Floats]:
+    """`cleaned` for a part of an object whose rim is so deep."""
+    core = (near > deep).astype(np.float32)
+    beyond = (share <= 0).astype(np.float32)
     inner, sure = means(colours, core, 1.2 * deep)
     outer, seen = means(colours, beyond, 1.2 * deep)
     apart = outer - inner
     length = np.square(apart).sum(2)
     part = ((colours - inner) * apart).sum(2) / np.maximum(length, 1e-6)
-    told = np.clip((np.sqrt(length) - CLEAR) / CLEAR, 0, 1) * outline[here]
-    rim = (where > 0) & (where <= deep) & (sure > 0.02) & (seen > 0.02)
+    told = np.clip((np.sqrt(length) - CLEAR) / CLEAR, 0, 1) * outline
+    rim = (near > 0) & (near <= deep) & (sure > 0.02) & (seen > 0.02)
     mixed = np.where(rim, np.clip(part, 0, 1) * told, 0).astype(np.float32)
-    out, shown = fore.copy(), weight.copy()
-    out[here] = np.clip(colours - mixed[..., None] * apart, 0, 1)
     fading = np.clip(1.25 * (1 - mixed), 0, 1)  # deep in the rim what looks like background is the object's own pattern
-    shown[here] = weight[here] * np.maximum(fading, np.clip(where / deep - 0.5, 0, 1))
-    return np.asarray(out, np.float32), np.asarray(shown, np.float32)
+    shown = weight * np.maximum(fading, np.clip(near / deep - 0.5, 0, 1))
+    return np.clip(colours - mixed[..., None] * apart, 0, 1), shown
