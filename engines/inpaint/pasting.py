@@ -205,7 +205,7 @@ def _laid(
     left, top, right, bottom = shown
     here = np.s_[top:bottom, left:right]
     thing = thing.within(shown)
-    height, width = thing.share.shape
+    height = thing.share.shape[0]
     weight, fore = thing.share, thing.fore
     if thing.cut:
         near = np.asarray(cv2.distanceTransform((thing.share > 0).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
