@@ -29,6 +29,7 @@ BOLD, CAREFUL = (0.3, 0.15, 0.08, 0.05), (0.8, 0.5, 0.2, 0.08)
 AFAR = 6.0  # sigma of the blur under which a bold fill has to look like the answer …
 STRAY = 0.12  # … to within this, in [0, 1], on 95 of 100 pixels
 UNLIKE = 0.1  # distance of a patch from the place it is laid on at which e^-1 of it is left, the rest the network's
+VARIED = 0.25  # part of a patch's own variance that counts as no distance
 # The mean of patches is softer than each of them, and what is soft finds what is softer still. So before it is matched,
 # a picture gets more contrast to its own blur: how much, and the blur's sigma in pixels.
 CRISPER, BLUR = 0.5, 1.5
@@ -91,7 +92,7 @@ def _completed(
             now = laid(guide, gap, field, reach=1 if last else PATCH // 2)
     assert now is not None and field is not None
     now = without_seams(now, answer, hole, field, check=check)
-    now = now + _doubt(hole, field)[..., None] * (answer - now)
+    now = now + _doubt(hole, field, answer)[..., None] * (answer - now)
     return grained(now, answer, hole, field), field
 
 
@@ -121,10 +122,16 @@ def grained(filled: Floats, image: Floats, hole: Holes, field: Field) -> Floats:
     return np.asarray(filled + lack[..., None] * lent, np.float32)
 
 
-def _doubt(hole: Holes, field: Field) -> Floats:
-    """How much of each place (H, W) stays the network's, 0 to 1: there where nothing in the picture looks alike."""
+def _doubt(hole: Holes, field: Field, image: Floats) -> Floats:
+    """How much of each place (H, W) stays the network's, 0 to 1: there where nothing in the picture looks alike.
+
+    Two patches of one texture are never the same: what a patch of image (H, W, 3) varies excuses a part.
+    """
     doubt = np.zeros(hole.shape, np.float32)
-    doubt[field.at[:, 0], field.at[:, 1]] = 1 - np.exp(-np.square(field.distance / UNLIKE))
+    means, squares = (cv2.blur(values, (PATCH, PATCH)) for values in (image, image * image))
+    variance = np.maximum(squares - means * means, 0).mean(2)[field.source[:, 0], field.source[:, 1]]
+    unlike = np.maximum(np.square(field.distance) - VARIED * variance, 0)
+    doubt[field.at[:, 0], field.at[:, 1]] = 1 - np.exp(-unlike / UNLIKE**2)
     return np.where(hole, cv2.GaussianBlur(doubt, (0, 0), 3), 0).astype(np.float32)
 
 
@@ -145,7 +152,7 @@ def _soft(image: Floats) -> Floats:
 def _finer(guide: Floats, gap: Holes, field: Field, before: tuple[int, int]) -> Floats:
     """The picture at the next level, laid with the matches of the one before.
 
-    Every pixel is a mean here too: a line as thin as a pixel, which the level before hardly saw, is not copied in dashes.
+    Every pixel is a mean here too: a line thin as a pixel, which the level before hardly saw, is not copied in dashes.
     """
     height, width = gap.shape
     facts = np.zeros((*before, 3), np.float32)  # of a match: how far down and right it lies, its distance
