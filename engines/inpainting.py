@@ -171,8 +171,7 @@ class Inpainting(Engine):
         """
         job, start = take(job), time.perf_counter()
         checks.image(image)
-        if kind not in KINDS:
-            raise OptionError(f'There is no automatic mask of kind "{kind}". Choose one of: {", ".join(KINDS)}.')
+        checks.kind(kind, KINDS)
         mask = finding.found(image, kind, lambda fraction: job.report(fraction, "Looking for what should go"))
         self._note_plain("Found by shape", start, job)
         job.note(found=round(100 * float((mask > 0).mean()), 2))
@@ -196,15 +195,7 @@ class Inpainting(Engine):
         """
         job, start = take(job), time.perf_counter()
         checks.image(image)
-        checks.share("Tolerance", tolerance)
-        height, width = image.shape[:2]
-        for x, y, _ in points:
-            if not (0 <= x < width and 0 <= y < height):
-                raise OptionError(f"The point {x:g}, {y:g} lies outside the picture of {width} x {height}.")
-        if box is not None and (min(box[2], width) - max(box[0], 0) < 2 or min(box[3], height) - max(box[1], 0) < 2):
-            raise OptionError("The box holds nothing of the picture. Draw it around what should be selected.")
-        if box is None and not any(keep for _, _, keep in points):
-            raise OptionError("Click on what should be selected first.")
+        checks.selection(points, *image.shape[:2], tolerance=tolerance, box=box)
         job.report(0.1, "Selecting")
         mask = selected(image, points, tolerance=tolerance, box=box)
         self._note_plain("Selected by colour and edges", start, job)

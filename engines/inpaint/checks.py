@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engines.core.errors import OptionError
 from engines.core.image import Pixels, max_megapixels
-from engines.inpaint.masks import MOST
+from engines.inpaint.masks import MOST, Box
 from engines.inpaint.pasting import SCALES
+from engines.inpaint.select import Point
 
 FARTHEST = 1_000_000  # pixels from a picture's corner
 
@@ -40,6 +43,24 @@ def growth(height: int, width: int, *, left: int, right: int, top: int, bottom: 
         raise OptionError("Nothing to add: say how many pixels the picture should grow on a side.")
     if (height + top + bottom) * (width + left + right) > max_megapixels() * 1e6:
         raise OptionError(f"The result would have over {max_megapixels():,.0f} megapixels. Add less.")
+
+
+def selection(points: Sequence[Point], height: int, width: int, *, tolerance: float, box: Box | None) -> None:
+    """OptionError for clicks and a box that cannot select anything."""
+    share("Tolerance", tolerance)
+    for x, y, _ in points:
+        if not (0 <= x < width and 0 <= y < height):
+            raise OptionError(f"The point {x:g}, {y:g} lies outside the picture of {width} x {height}.")
+    if box is not None and (min(box[2], width) - max(box[0], 0) < 2 or min(box[3], height) - max(box[1], 0) < 2):
+        raise OptionError("The box holds nothing of the picture. Draw it around what should be selected.")
+    if box is None and not any(keep for _, _, keep in points):
+        raise OptionError("Click on what should be selected first.")
+
+
+def kind(name: str, kinds: Sequence[str]) -> None:
+    """OptionError for an automatic mask that there is not."""
+    if name not in kinds:
+        raise OptionError(f'There is no automatic mask of kind "{name}". Choose one of: {", ".join(kinds)}.')
 
 
 def placing(*, x: int | None, y: int | None, scale: float, strength: float) -> None:
