@@ -42,6 +42,13 @@ def test_a_slider_that_only_adds_begins_at_nothing() -> None:
     assert not directions.shift({"glasses": -1.0}).any() and directions.shift({"glasses": 1.0}).max() == np.float32(1.2)
 
 
+def test_a_bent_slider_ends_where_it_did_and_shows_earlier() -> None:
+    entries = ({"name": "smile", "low": -2.0, "high": 1.0, "bend": 0.5},)
+    directions = Directions(np.ones((1, 3, 4), np.float32), entries)
+    steps = [float(directions.shift({"smile": value}).max()) for value in (1.0, 0.25, -0.5)]
+    assert steps == pytest.approx([1.0, 0.5, -1.0])
+
+
 # words
 
 
@@ -186,6 +193,9 @@ def test_the_age_slider_is_found_by_looking() -> None:
         assert estimate([ageing.slider_for(years, estimate, seen)])[0] == pytest.approx(years, abs=1.0)
     assert ageing.slider_for(16, estimate, seen) == -1.0
     assert 1 < ageing.slider_for(75, estimate, seen) < ageing.OLDEST_WAY == ageing.slider_for(200, estimate, seen)
+    flat = ageing.curve(lambda values: [max(30.0, 30 + 10 * (value - 0.3)) for value in values])
+    same = ageing.slider_for(30, lambda _: [30.0], flat)
+    assert same == pytest.approx(0.0, abs=0.01), "who looks it already stays as they are"
     with pytest.raises(OptionError, match="Ages go from 16 to 90"):
         ageing.wished(5)
 
