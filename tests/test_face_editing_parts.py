@@ -481,3 +481,22 @@ def test_expressions_leave_hair_alone() -> None:
     made = steadying.steadied(before, after, {"expression": after})
     assert np.allclose(made[:8], before[:8]) and np.allclose(made[:, :6], before[:, :6])
     assert np.abs(made - after)[36:44, 28:36].mean() < 0.02
+
+
+# sharpening
+
+
+def test_the_upscalers_detail_shows_only_in_what_is_new() -> None:
+    """Its grain, laid on the photo's own skin, would be a patch of another texture with a rim around it."""
+    rng = np.random.default_rng(3)
+    before = np.asarray(cv2.GaussianBlur(rng.random((256, 256, 3), np.float32), (0, 0), 3), np.float32)
+    after = before.copy()
+    cv2.circle(after, (128, 180), 26, (0.95, 0.95, 0.95), -1)
+    grain = 0.08 * rng.standard_normal((512, 512, 1)).astype(np.float32)
+    square = (cv2.resize(before, (512, 512)) * 255).round().astype(np.uint8)
+    plain = pasting.compose(square, pasting.Change(before, after))
+    fine = cv2.resize(after, (512, 512), interpolation=cv2.INTER_LANCZOS4) + grain
+    apart = np.abs(pasting.compose(square, pasting.Change(before, after, fine)) - plain).mean(2)
+    assert apart[340:380, 236:276].mean() > 0.02 > 20 * apart[120:220, 150:360].mean()
+    nothing = pasting.compose(square, pasting.Change(before, before, cv2.resize(before, (512, 512)) + grain))
+    assert np.abs(nothing - square / np.float32(255)).max() < 0.01
