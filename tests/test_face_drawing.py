@@ -15,7 +15,10 @@ from engines.core import faces
 from engines.core.faces import TEMPLATE, Face
 from engines.face_editing import FaceEditing
 from engines.faces import beards, drawing, hair, lids, makeup, spectacles
+from engines.faces.pasting import Plane
 from engines.faces.sliders import Directions
+from engines.faces.spectacles import Axes
+from tests.bench.face_sliders import Reader
 
 EYES = np.array([[48.0, 60.0], [80.0, 60.0]])
 BROWN, FAIR_SKIN = (0.22, 0.15, 0.10), (0.80, 0.60, 0.50)
@@ -232,7 +235,8 @@ def test_a_beard_is_where_beards_are(side: int) -> None:
 
     assert darker(106, 64) > 0.4 and darker(86, 64) > 0.25 and darker(98, 41) > 0.15, "chin, moustache, jaw"
     assert abs(darker(93, 64)) < 0.1, "lips and teeth"
-    assert np.abs(made - face)[: int(68 * scale)].max() < 0.02, "eyes and nose"
+    between = np.s_[: int(68 * scale), int(40 * scale) : int(88 * scale)]
+    assert np.abs(made - face)[between].max() < 0.02, "eyes and nose, between the sideburns"
     chin = made[int(102 * scale) : int(110 * scale), int(56 * scale) : int(72 * scale)].mean((0, 1))
     assert chin[0] > chin[1] > chin[2], "brown, as the brows are"
     assert np.array_equal(made, beards.beard(face, EYES * scale, NOSE * scale, 0.0, 1.0)), "the same each time"
@@ -275,6 +279,33 @@ def test_a_laughing_mouth_stays_free_of_hair(side: int) -> None:
     assert taken[part].mean() > 0.04, "a moustache between them"
     guess = drawing.laid_over(face, replace(marks, mouth=None), {"beard": 1.0})
     assert np.abs((face - guess).mean(2)[within]).mean() > 0.03, "the mouth has to be looked at"
+
+
+def test_each_sixth_of_a_beard_is_seen(tmp_path: Path) -> None:
+    """By the network that reads faces, on people that it was not looked at on."""
+    engine, reader = Engines("cpu", home=tmp_path)[FaceEditing], Reader.shipped()
+    people = [engine.latents(seed) for seed in range(40, 46)]
+    frames = [engine.render(who, {"beard": step / 6}) for step in range(7) for who in people]
+    read = reader.read(frames, posed=False)[:, reader.names.index("beard")].reshape(7, -1)
+    assert (np.median(np.diff(read, axis=0), 1) > 0.05).all() and np.median(read[1] - read[0]) > 0.5
+
+
+def test_a_beard_follows_the_jaw() -> None:
+    """A jaw that is drawn narrower has no hair where the wider one has some."""
+    face, axes = bare(), Axes(EYES)
+    turned = np.linspace(np.pi, 0, 17)
+
+    def grown(width: float) -> Plane:
+        places = np.stack([width * np.cos(turned), 0.6 + 0.9 * np.sin(turned)], 1)
+        line = axes.middle + axes.unit * (places[:, :1] * axes.along + places[:, 1:] * axes.down)
+        return np.asarray((face - beards.beard(face, EYES, NOSE, 0.0, 1.0, jaw=line)).mean(2), np.float32)
+
+    wide, narrow = grown(0.95), grown(0.7)
+    u, v = axes.places(axes.middle, 128)
+    ends = (np.abs(u) > 0.78) & (np.abs(u) < 0.86) & (v > 0.5) & (v < 0.9)
+    assert wide[ends].mean() > 0.05 and narrow[ends].mean() < 0.3 * wide[ends].mean()
+    chin = (np.abs(u) < 0.2) & (v > 1.25) & (v < 1.4)
+    assert min(wide[chin].mean(), narrow[chin].mean()) > 0.1
 
 
 def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:

@@ -42,6 +42,13 @@ def test_a_slider_that_only_adds_begins_at_nothing() -> None:
     assert not directions.shift({"glasses": -1.0}).any() and directions.shift({"glasses": 1.0}).max() == np.float32(1.2)
 
 
+def test_a_bent_slider_ends_where_it_did_and_shows_earlier() -> None:
+    entries = ({"name": "smile", "low": -2.0, "high": 1.0, "bend": 0.5},)
+    directions = Directions(np.ones((1, 3, 4), np.float32), entries)
+    steps = [float(directions.shift({"smile": value}).max()) for value in (1.0, 0.25, -0.5)]
+    assert steps == pytest.approx([1.0, 0.5, -1.0])
+
+
 # words
 
 
@@ -186,6 +193,9 @@ def test_the_age_slider_is_found_by_looking() -> None:
         assert estimate([ageing.slider_for(years, estimate, seen)])[0] == pytest.approx(years, abs=1.0)
     assert ageing.slider_for(16, estimate, seen) == -1.0
     assert 1 < ageing.slider_for(75, estimate, seen) < ageing.OLDEST_WAY == ageing.slider_for(200, estimate, seen)
+    flat = ageing.curve(lambda values: [max(30.0, 30 + 10 * (value - 0.3)) for value in values])
+    same = ageing.slider_for(30, lambda _: [30.0], flat)
+    assert same == pytest.approx(0.0, abs=0.01), "who looks it already stays as they are"
     with pytest.raises(OptionError, match="Ages go from 16 to 90"):
         ageing.wished(5)
 
@@ -471,3 +481,22 @@ def test_expressions_leave_hair_alone() -> None:
     made = steadying.steadied(before, after, {"expression": after})
     assert np.allclose(made[:8], before[:8]) and np.allclose(made[:, :6], before[:, :6])
     assert np.abs(made - after)[36:44, 28:36].mean() < 0.02
+
+
+# sharpening
+
+
+def test_the_upscalers_detail_shows_only_in_what_is_new() -> None:
+    """Its grain, laid on the photo's own skin, would be a patch of another texture with a rim around it."""
+    rng = np.random.default_rng(3)
+    before = np.asarray(cv2.GaussianBlur(rng.random((256, 256, 3), np.float32), (0, 0), 3), np.float32)
+    after = before.copy()
+    cv2.circle(after, (128, 180), 26, (0.95, 0.95, 0.95), -1)
+    grain = 0.08 * rng.standard_normal((512, 512, 1)).astype(np.float32)
+    square = (cv2.resize(before, (512, 512)) * 255).round().astype(np.uint8)
+    plain = pasting.compose(square, pasting.Change(before, after))
+    fine = cv2.resize(after, (512, 512), interpolation=cv2.INTER_LANCZOS4) + grain
+    apart = np.abs(pasting.compose(square, pasting.Change(before, after, fine)) - plain).mean(2)
+    assert apart[340:380, 236:276].mean() > 0.02 > 20 * apart[120:220, 150:360].mean()
+    nothing = pasting.compose(square, pasting.Change(before, before, cv2.resize(before, (512, 512)) + grain))
+    assert np.abs(nothing - square / np.float32(255)).max() < 0.01

@@ -19,6 +19,7 @@ from engines.faces import lines
 from engines.faces.drawing import Marks
 from engines.faces.generator import Generator
 from engines.faces.hair import LIGHT
+from engines.faces.parting import parts_of
 from engines.faces.photos import Ages
 
 SKIN = np.ones((48, 48), np.float32)
@@ -93,15 +94,18 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> FaceEditing:
     return Engines("cpu", home=tmp_path_factory.mktemp("home"))[FaceEditing]
 
 
-def test_new_faces_get_lines_with_their_years(faces: FaceEditing) -> None:
+def test_new_faces_get_lines_with_their_years(faces: FaceEditing, monkeypatch: pytest.MonkeyPatch) -> None:
     person = faces.latents(7)
-    old, young = (faces.render(person, {"age": value}).astype(np.float32) for value in (1.0, -1.0))
+    lined = faces.render(person, {"age": 1.0}).astype(np.float32)
+    monkeypatch.setattr(lines, "PART", 0.0)
+    bare = faces.render(person, {"age": 1.0}).astype(np.float32)
 
     def fine(frame: Any) -> float:
         grey = frame[110:190, 70:186] @ LIGHT
         return float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2)).mean())
 
-    assert fine(old) > 1.15 * fine(young)
+    assert fine(lined) > 1.02 * fine(bare)
+    assert np.abs(lined - bare)[60:190, 70:186].mean() > 1.2, "and paler skin"
 
 
 def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(
@@ -111,11 +115,13 @@ def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(
     photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
     inverted = faces.invert(photo, steps=2)
     with faces._shop.generator(inverted.model, Job()) as generator:
-        ages = Ages(
-            faces._shop, generator, photo, inverted, Job(), 36.0, generator.picture(inverted), ([], np.zeros(0))
-        )
+        curve = ([-1.0, 2.0], np.array([30.0, 60.0]))
+        outline = parts_of(faces._shop, inverted.square, Job()).outline
+        ages = Ages(faces._shop, generator, photo, inverted, Job(), 36.0, generator.picture(inverted), outline, curve)
         edits = [ages._edit(value) for value in (-0.5, 0.5, 1.0, 1.5, 2.0)]
-        assert [edit.lines for edit in edits] == pytest.approx([0.0, 0.3, 0.6, 0.8, 1.0])
+        assert [edit.lines for edit in edits] == pytest.approx(
+            [0.0, lines.PART / 2, lines.PART, (1 + lines.PART) / 2, 1.0]
+        )
         assert [round(ages._sliders(value).get("hair_grey", 0.0), 3) for value in (0.5, 1.0, 1.5, 2.0)] == [
             0,
             0,
@@ -124,7 +130,10 @@ def test_beyond_the_sliders_end_hair_turns_grey_and_lines_deepen(
         ]
         monkeypatch.setattr(Generator, "picture", lambda *_: pytest.fail("the unedited picture is known"))
         slider, oldest = ages.estimate([1.0, 2.0])
+        monkeypatch.undo()
+        done = ages.at(90, keep=0, sharpen=0, job=Job())
     assert oldest > slider + 4, "the age network sees it"
+    assert done.age_after == pytest.approx(oldest, abs=0.5), "what is looked at is what comes out"
 
 
 def test_a_strip_tells_the_ages_that_were_reached(

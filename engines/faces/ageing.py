@@ -13,6 +13,8 @@ YOUNGEST, OLDEST = 16.0, 90.0
 OLDEST_WAY = 2.0  # from 1 on the slider is at its end, and hair turns grey and skin gets lines
 _LOOKS = 10  # values at which the age is estimated, spread over the range
 _CLOSE = 1.0  # years
+_SAME = 0.25  # years that nobody tells apart
+_FINE = 601  # values between which an age is looked up on the curve
 _MISSED = 3.0  # years off, from which on it is said
 
 
@@ -59,10 +61,12 @@ def slider_for(years: float, estimate: Estimate, seen: Curve) -> float:
 
 
 def _inverse(years: float, values: list[float], ages: NDArray[np.float64]) -> float:
-    """Where a monotone curve reaches an age; the end of the range where it never does."""
-    if years <= ages[0]:
+    """Where a monotone curve reaches an age, as near to the unchanged face as it does; its end where it never does."""
+    if years < ages[0] - _CLOSE:
         return float(values[0])
-    if years >= ages[-1]:
+    if years > ages[-1] + _CLOSE:
         return float(values[-1])
-    steady = ages + np.arange(len(ages)) * 1e-6  # flat parts have an answer too
-    return float(np.interp(years, steady, values))
+    fine = np.linspace(values[0], values[-1], _FINE)
+    apart = np.abs(np.interp(fine, values, ages) - years)
+    near = fine[apart <= max(float(apart.min()) + 0.1, _SAME)]
+    return float(near[np.argmin(np.abs(near))])

@@ -19,6 +19,12 @@ from engines.faces.spectacles import Axes
 Plane = NDArray[np.float32]
 _HAIRS = 460  # across the square
 _NOSE = 0.65  # where the nose ends, down from the eyes, in units of their distance
+_NARROW = 0.3  # half of a jaw's least width, in units of the eyes' distance
+_CHEEK = 0.98  # where it begins below the middle of a cheek's front, in the same units
+_THINNER = 0.2  # how much less of it grows beside the ears
+_TONE, _VARIED = 1.3, 0.34  # of a hair, over the brows' colour, and how far one differs from the next
+_APART = 0.25  # how far hairs stand apart: what is evenly dark is read as a shadow
+_STUBBLE = 0.055  # of a full beard, from which on stubble is there as such; below it appears
 _NEAR = 0.04  # so near to the mouth what is red or white belongs to it
 _CALM = 0.6  # how much less hairs differ where a pixel holds several: their number evens them out
 
@@ -31,13 +37,15 @@ def beard(
     amount: float,
     *,
     mouth: NDArray[np.float64] | None = None,
+    jaw: NDArray[np.float64] | None = None,
     grey: float = 0.0,
 ) -> Plane:
     """The face with a beard of the colour of its brows.  amount: above 0 a shadow and stubble, 1 a full short beard.
 
     eyes: (2, 2) at (x, y) pixels; nose: its base; turn: the nose's offset from the middle of the eyes over their
     distance, 0 = frontal (`Face.yaw`). mouth: the lips' outer line, (12, 2) from the left corner over the upper lip, as
-    dlib's points 49 to 60; None: a shut mouth of common size. grey: how grey it is, 0 to 1.
+    dlib's points 49 to 60; None: a shut mouth of common size. jaw: its line, (17, 2), from ear to ear over the chin, as
+    dlib's points 1 to 17; None: a common one. grey: how grey it is, 0 to 1.
     """
     side, axes = face.shape[0], Axes(eyes)
     u, v = (plane.astype(np.float32) for plane in axes.places(axes.middle, side))
@@ -45,13 +53,18 @@ def beard(
     v = v / min(max(length, 0.8), 1.2)
     u = u - turn * np.clip(v / 0.65, 0, 1.6) * np.clip(1.5 - v, 0.5, 1) * 0.9  # the chin turns with the nose
     lips = _Mouth.of(u, v, mouth)
-    where = _where(u, v, amount, lips) * _not_lips(face, u, v, lips.away(axes.unit)) * _on_skin(face, u, v)
+    where = (
+        _where(u, v, amount, lips, _Jaw.of(u, v, axes, jaw))
+        * _not_lips(face, u, v, lips.away(axes.unit))
+        * _on_skin(face, u, v)
+    )
     strands = _strands(u, long=1.2 + 2.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
-    hairs = np.clip(1.6 * dense - 0.3 + 0.17 * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
-    shadow = (0.10 + 0.62 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
+    hairs = np.clip(1.6 * dense - 0.3 + _APART * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
+    hairs = hairs * min(1.0, amount / _STUBBLE)
+    shadow = (0.10 + 0.5 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
     brows = _brows(face, u, v)
-    colour = (brows + 0.8 * grey * (0.42 - brows)) * (1.15 - 0.24 * np.clip(strands, -2, 2)[..., None])
+    colour = (brows + 0.8 * grey * (0.42 - brows)) * (_TONE - _VARIED * np.clip(strands, -2, 2)[..., None])
     light = face @ LIGHT
     around = cv2.GaussianBlur(light, (0, 0), axes.unit / 6)
     cheeks = light[(np.abs(u) < 0.7) & (v > 0.3) & (v < 0.6)]
@@ -88,27 +101,56 @@ class _Mouth:
         return np.asarray(np.minimum(cv2.distanceTransform(1 - self.inside, cv2.DIST_L2, 5), far) / unit, np.float32)
 
 
-def _where(u: Plane, v: Plane, amount: float, mouth: _Mouth) -> Plane:
+@dataclass(frozen=True)
+class _Jaw:
+    """The line of a jaw.  inside: (S, S), how far within it each place is, in units of the eyes' distance; below 0
+    without.  half: (S, S), how far from the face's middle it is at that height, on that side.
+    """
+
+    inside: Plane
+    half: Plane
+
+    @staticmethod
+    def of(u: Plane, v: Plane, axes: Axes, line: NDArray[np.float64] | None) -> _Jaw:
+        """The jaw of a line in pixels; see `beard`."""
+        side = u.shape[0]
+        if line is None:
+            below = np.clip((v - 0.60) / 0.99, 0, 1)
+            within = 0.98 * (1 - np.hypot(u / 0.98, below))
+            return _Jaw(np.asarray(within, np.float32), np.maximum(0.98 * np.sqrt(1 - below**2), _NARROW))
+        head = np.stack([line[-1] - 2 * axes.unit * axes.down, line[0] - 2 * axes.unit * axes.down])
+        filled = np.zeros(u.shape, np.uint8)
+        cv2.fillPoly(filled, [np.round(np.concatenate([line, head]) * 16 - 8).astype(np.int32)], 1, cv2.LINE_8, 4)
+        far = [cv2.distanceTransform(mask, cv2.DIST_L2, 5) for mask in (filled, 1 - filled)]
+        x, y = np.clip(np.round(line - 0.5).astype(int), 0, side - 1).T
+        across, down = u[y, x], v[y, x]
+        left, right = (
+            np.interp(v, np.maximum.accumulate(down[part]), np.abs(across[part]))
+            for part in (slice(0, 8), slice(16, 8, -1))
+        )
+        half = np.maximum(np.where(u < 0, left, right), _NARROW)
+        return _Jaw(np.asarray((far[0] - far[1]) / axes.unit, np.float32), np.asarray(half, np.float32))
+
+
+def _where(u: Plane, v: Plane, amount: float, mouth: _Mouth, jaw: _Jaw) -> Plane:
     """How thick a beard grows at places in units of the eyes' distance, 0 to 1, soft at its ends.
 
-    A fuller one reaches further up the cheeks. The moustache fills what is between the nose and the upper lip, however
-    far that is drawn up.
+    It begins before the ears and follows the jaw; a fuller one reaches further up the cheeks. The moustache fills what
+    is between the nose and the upper lip, however far that is drawn up, and goes on into the beard beside the mouth.
     """
-    jaw = np.hypot(u / 0.98, (v - 0.60) / 0.99)
-    inside = smooth(1.05 - jaw, 0, 0.22)
-    cheek = (
-        1.04 - 0.12 * amount - 0.66 * np.clip(np.abs(u) / 0.92, 0, 1.15) ** 2.4
-    )  # from the sideburns down over the cheeks
-    below = smooth(v - cheek, 0, 0.24)
+    out = np.clip(np.abs(u) / jaw.half, 0, 1.1)
+    cheek = _CHEEK - 0.10 * amount - 0.95 * out**4
+    under = 0.09 * smooth(0.85 - np.abs(u), 0, 0.3)  # a chin has hair below it, too
+    chin = smooth(v - cheek, 0, 0.22) * smooth(jaw.inside + under, 0, 0.10)
     top = np.interp(u, mouth.top[:, 0], mouth.top[:, 1])
     high = float(np.interp(0.0, mouth.top[:, 0], mouth.top[:, 1])) - _NOSE
     begin = np.minimum(_NOSE + min(0.05, 0.1 * high) + 0.45 * u * u, top - 0.85 * high)
-    soft = np.clip(0.4 * (top - begin), 0.03, 0.12)
-    reach = max(0.60, float(np.abs(mouth.top[:, 0]).max()) + 0.15)
+    soft = np.clip(0.5 * (top - begin), 0.04, 0.16)
+    reach = max(0.62, float(np.abs(mouth.top[:, 0]).max()) + 0.2)
     lip = smooth((v - begin) / soft, 0, 1) * smooth(reach - np.abs(u), 0, 0.25)
-    lip = lip * smooth(top + 0.04 - v, 0, 0.08)
-    sides = 1 - 0.35 * smooth(np.abs(u) - 0.5, 0, 0.3)  # thinner towards the ears
-    return np.asarray(np.clip(np.maximum(inside * below * sides, 0.95 * lip), 0, 1), np.float32)
+    lip = lip * smooth(top + 0.16 - v, 0, 0.1) * (1 - 0.3 * np.exp(-((u / 0.05) ** 2)))
+    chin = chin * (1 - _THINNER * smooth(out - 0.45, 0, 0.4))
+    return np.asarray(np.clip(np.maximum(chin, lip), 0, 1), np.float32)
 
 
 def _not_lips(face: Plane, u: Plane, v: Plane, away: Plane) -> Plane:

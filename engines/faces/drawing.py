@@ -26,8 +26,8 @@ Plane = NDArray[np.float32]
 GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
 HAIR, OVER = (DARK, FAIR, GREY), (SHUT, BEARD, GLASSES)
 _LOOK = 256  # side at which the eyes are looked for
-_GROWTH = 1.7  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
-_FULLEST = 0.85  # of what beards.py can draw: more of it reads as less
+_GROWTH = 1.3  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
+_FULLEST = 0.56  # of what beards.py can draw: more is darker and no more of a beard, and less of the person
 _FULL = 3.0  # glasses are opaque from a third of the slider on; beyond it their frame grows stronger
 
 
@@ -67,22 +67,34 @@ class Drawing:
 class Marks:
     """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`.
 
-    mouth: the lips' outer line, (12, 2), as `beards.beard` takes it; None where nobody looked.
+    mouth, jaw: the lips' outer line, (12, 2), and the jaw's, (17, 2), as `beards.beard` takes them; None where nobody
+    looked.
     """
 
     eyes: NDArray[np.float64]
     nose: NDArray[np.float64]
     turn: float
     mouth: NDArray[np.float64] | None = None
+    jaw: NDArray[np.float64] | None = None
 
     def between(self, other: Marks) -> Marks:
         """Halfway to others."""
-        mouth = self.mouth if self.mouth is None or other.mouth is None else (self.mouth + other.mouth) / 2
-        return Marks((self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2, mouth)
+        mouth, jaw = _middle(self.mouth, other.mouth), _middle(self.jaw, other.jaw)
+        eyes, nose, turn = (self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2
+        return Marks(eyes, nose, turn, mouth, jaw)
 
-    def with_mouth(self, square: Plane) -> Marks:
-        """With the mouth that a square shows."""
-        return replace(self, mouth=_mouth(_small(square), square.shape[0]))
+    def with_lines(self, square: Plane) -> Marks:
+        """With the mouth and the jaw that a square shows."""
+        return self._with_lines(_small(square), square.shape[0])
+
+    def _with_lines(self, small: Frame, side: int) -> Marks:
+        """Of a square of this side, of which `small` is the picture, uint8 (_LOOK, _LOOK, 3)."""
+        points = (makeup.landmarks(small).astype(np.float64) + 0.5) * (side / _LOOK)
+        return replace(self, mouth=points[48:60], jaw=points[:17])
+
+
+def _middle(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    return one if one is None or other is None else (one + other) / 2
 
 
 def marks_of(square: Plane, face: Face | None = None) -> Marks:
@@ -94,18 +106,13 @@ def marks_of(square: Plane, face: Face | None = None) -> Marks:
     small = _small(square)
     found = faces.detect(small, smallest=_LOOK // 4, rotated=False)
     if not found:
-        return replace(marks_before(face, side), mouth=_mouth(small, side))
+        return marks_before(face, side)._with_lines(small, side)
     eyes, nose = ((np.array(points) + 0.5) * (side / _LOOK) for points in (found[0].eyes, found[0].nose))
-    return Marks(eyes, nose, found[0].yaw, _mouth(small, side))
+    return Marks(eyes, nose, found[0].yaw)._with_lines(small, side)
 
 
 def _small(square: Plane) -> Frame:
     return to_frame(np.asarray(cv2.resize(square, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), np.float32))
-
-
-def _mouth(small: Frame, side: int) -> NDArray[np.float64]:
-    """The lips' outer line in a square of this side, of which `small` is the picture, uint8 (_LOOK, _LOOK, 3)."""
-    return (makeup.landmarks(small)[48:60].astype(np.float64) + 0.5) * (side / _LOOK)
 
 
 def marks_before(face: Face | None, side: int) -> Marks:
@@ -130,6 +137,7 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
             marks.turn,
             _FULLEST * bearded**_GROWTH,
             mouth=marks.mouth,
+            jaw=marks.jaw,
             grey=grey,
         )
     if glasses > 0:

@@ -297,15 +297,11 @@ def slider_edit(
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:
-    """Both pictures enlarged by the upscaler, so that their difference is as sharp as the photo."""
+    """The change with its new parts enlarged by the upscaler; where the photo's own detail stays, none is invented."""
     upscaler = SuperResolution(shop.catalogue, shop.residency)
-    model = upscaler.by_role("photo").id
-    facts = dict(job.facts)
-    large = []
-    for index, picture in enumerate((change.before, change.after)):
-        part = job.part(index / 2, (index + 1) / 2)
-        up = upscaler.upscale(to_frame(picture), model=model, scale=4, job=part).astype(np.float32) / np.float32(255)
-        plain = Change(picture, picture).at(up.shape[0]).before
-        large.append(plain + np.float32(strength) * (up - plain))
+    model, facts = upscaler.by_role("photo").id, dict(job.facts)
+    large = upscaler.upscale(to_frame(change.after), model=model, scale=4, job=job)
+    up = large.astype(np.float32) / np.float32(255)
+    plain = Change(change.before, change.after).at(up.shape[0]).after
     job.note(**{key: facts.get(key) for key in ("model", "title", "precision", "device")}, sharpened_by=model)
-    return Change(large[0], large[1])
+    return replace(change, sharp=plain + np.float32(strength) * (up - plain))

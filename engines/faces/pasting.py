@@ -17,6 +17,7 @@ from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
 from engines.faces.outline import Outline
+from engines.faces.toning import toned
 from engines.faces.values import Frame
 
 Plane = NDArray[np.float32]
@@ -32,14 +33,19 @@ _COARSE = 1 / 28  # width of the blur, of the side, that separates light and col
 
 @dataclass(frozen=True)
 class Change:
-    """What the generator made of a face without and with an edit, float32 (side, side, 3) in about [0, 1]."""
+    """What the generator made of a face without and with an edit, float32 (side, side, 3) in about [0, 1].
+
+    sharp: the edited one with finer detail, of any side; it shows where the photo's own gives way to what is new.
+    """
 
     before: Plane
     after: Plane
+    sharp: Plane | None = None
 
     def at(self, side: int) -> Change:
-        """Both at another size."""
-        return Change(_resized(self.before, side), _resized(self.after, side))
+        """All at another size."""
+        sharp = None if self.sharp is None else _resized(self.sharp, side)
+        return Change(_resized(self.before, side), _resized(self.after, side), sharp)
 
 
 def field(side: int, reach: float = 1.0) -> Plane:
@@ -94,8 +100,9 @@ def composed(
     weights = np.maximum(_blurred(sure, side)[..., None], 1e-4)
     coarse, base = _blurred(moved * sure, side) / weights, _blurred(large.before * sure, side) / weights
     made = large.after + moved
-    toned = _toned(large.after, np.asarray(base, np.float32), np.asarray(base + coarse, np.float32))
-    made = made + fade * (toned - made) - own
+    new = large.after if large.sharp is None else large.sharp
+    new = toned(new, np.asarray(base, np.float32), np.asarray(base + coarse, np.float32))
+    made = made + fade * (new - made) - own
     where, laid = field(side, 1.0 if outline is None else _REACH), None
     if weight is not None:
         where = where * even(weight, side)[..., None]
@@ -218,13 +225,6 @@ def _blurred(plane: Plane, side: int) -> Plane:
     small = cv2.resize(plane, (max(side // 4, 16),) * 2, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), small.shape[0] * _COARSE)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _toned(picture: Plane, base: Plane, wanted: Plane) -> Plane:
-    """A picture (S, S, 3) in another light: what is as light as `base` becomes `wanted`, black and white stay."""
-    base, wanted = np.clip(base, 0.05, 0.95), np.clip(wanted, 0.02, 0.98)
-    away = picture - base
-    return np.asarray(wanted + away * np.where(away > 0, (1 - wanted) / (1 - base), wanted / base), np.float32)
 
 
 def _grey(structure: Plane) -> NDArray[np.uint8]:

@@ -67,7 +67,7 @@ def dressed(
     older = lines.PART * max(0.0, wish.get("age", 0.0))
     if not over and older <= 0:
         return picture
-    marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture)).with_mouth(picture)
+    marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture)).with_lines(picture)
     over = {drawing.GREY: wish.get(drawing.GREY, 0.0), **over}  # a beard is as grey as the hair
     return drawing.laid_over(lines.weathered(shop, picture, marks, older, job), marks, over)
 

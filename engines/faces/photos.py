@@ -18,13 +18,15 @@ from engines.faces.finding import chosen
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
 from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
+from engines.faces.outline import Outline
+from engines.faces.parting import parts_of
 from engines.faces.pasting import Change, Plane
 from engines.faces.people import sheet
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Latents, Sliders
 from engines.faces.workshop import Workshop
 
 _GREY = 0.8  # of the slider that the oldest have
-_STRIP_SIDE = 512  # longest side of one picture of a strip
+_LARGEST = 512  # side at which ages are estimated; larger faces are finer and look no older
 _STRAIGHT = 0.03  # Face.yaw below which a head looks into the camera
 _SCAN = 9  # slider values at which a turned head is looked at
 
@@ -73,7 +75,7 @@ def with_sliders(
 class Ages:
     """A face at any age: how old it looks along the age slider is looked at once.
 
-    copy: the generator's picture of it.  sliders: what is changed besides.
+    copy: the generator's picture of it.  outline: of its head.  sliders: what is changed besides.
     """
 
     shop: Workshop
@@ -83,6 +85,7 @@ class Ages:
     job: Job
     before: float
     copy: Plane
+    outline: Outline
     seen: ageing.Curve
     sliders: Sliders = field(default_factory=dict)
 
@@ -93,15 +96,18 @@ class Ages:
         square = pasting.aligned(photo, inverted.face, makeup.SIDE)
         before = float(judged(shop.catalogue, shop.residency, [square], job)[2][0])
         copy = generator.picture(inverted)
-        blank = Ages(shop, generator, photo, inverted, job, before, copy, ([], np.zeros(0)), sliders)
+        outline = parts_of(shop, inverted.square, job).outline
+        blank = Ages(shop, generator, photo, inverted, job, before, copy, outline, ([], np.zeros(0)), sliders)
         return replace(blank, seen=ageing.curve(blank.estimate))
 
     def estimate(self, values: list[float]) -> list[float]:
-        """Estimated years at values of `ageing`."""
-        views = []
+        """Estimated years at values of `ageing`, of pictures as large as the finished one: lines of age are fine, and
+        in another size the age network sees other years.
+        """
+        views, side = [], min(pasting.working_side(self.inverted.face), _LARGEST)
         for value in values:
             edit = self._edit(value)
-            views.append(looked_at(self.shop, self.generator, edit, 1.0)[1])
+            views.append(looked_at(self.shop, self.generator, edit, 1.0, side)[1])
             self.job.check()
         return [float(age) for age in judged(self.shop.catalogue, self.shop.residency, views, self.job)[2]]
 
@@ -126,7 +132,7 @@ class Ages:
     def _edit(self, value: float) -> Edit:
         older = lines.PART * max(0.0, min(value, 1.0)) + (1 - lines.PART) * max(0.0, value - 1)
         edit = slider_edit(self.shop, self.photo, self.inverted, self._sliders(value), older=older)
-        return replace(edit, before=self.copy)
+        return replace(edit, before=self.copy, outline=self.outline)
 
 
 def age_strip(ages: Ages, years: Sequence[float], *, keep: float, height: int, job: Job) -> Frame:

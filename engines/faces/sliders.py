@@ -25,7 +25,8 @@ ROLE = "directions"
 class Directions:
     """Directions (K, num_ws, w_dim) and what the file says of each, in its order.
 
-    A slider at v adds v * high * direction to ws, or v * |low| * direction where v is negative.
+    A slider at v adds v * high * direction to ws, or v * |low| * direction where v is negative; one that is bent adds
+    v ** bend in the place of v above 0, so that its first steps show as well.
     """
 
     vectors: NDArray[np.float32]
@@ -67,7 +68,8 @@ class Directions:
             index = self.names.index(name)
             entry = self.entries[index]
             reach = float(entry["high"]) if value > 0 else abs(float(entry["low"]))
-            total += np.float32(value * reach) * self.vectors[index]
+            way = value ** float(entry.get("bend", 1.0)) if value > 0 else value
+            total += np.float32(way * reach) * self.vectors[index]
         return total
 
     def entry(self, name: str) -> Mapping[str, Any]:

@@ -36,7 +36,8 @@ def figures(trial: Trial, one: Found, step: Tensor) -> Found:
     slider = next(slider for slider in SLIDERS if slider.name == one.name)
     low, high = (within(trial, step, end) for end in (one.low, one.high))
     path, rises = walk(slider, trial, step, low, high)
-    return told(slider, trial, one.method, one.layers, step, low, high, path, rises)
+    again = told(slider, trial, one.method, one.layers, step, low, high, path, rises)
+    return replace(again, bend=one.bend)
 
 
 def all_figures(

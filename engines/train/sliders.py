@@ -111,6 +111,7 @@ class Found:
     move of another held score over its own, both in standard deviations. layers: first and last + 1. change: of the
     score from low to high, in its own unit (logits, years, parts of the eyes' distance, light in percent).
     present: part of the faces on which the reader sees the attribute at the high end (1 where it is no attribute).
+    bend: the exponent of the slider's value above 0, less than 1 where the first steps of a direction hardly show.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Found:
     method: str
     years_per_unit: float = 0.0
     present: float = 1.0
+    bend: float = 1.0
 
 
 def write(path: Path, found: Sequence[Found], steps: Sequence[Tensor]) -> None:
