@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.inpaint.matching import PATCH, Field, borrow
+from engines.inpaint.montage import montage
 from engines.inpaint.seams import without_seams
 
 Floats = NDArray[np.float32]
@@ -29,6 +30,7 @@ BOLD, CAREFUL = (0.3, 0.15, 0.08, 0.05), (0.8, 0.5, 0.2, 0.08)
 AFAR = 6.0  # sigma of the blur under which a bold fill has to look like the answer …
 STRAY = 0.12  # … to within this, in [0, 1], on 95 of 100 pixels
 UNLIKE = 0.1  # distance of a patch from the place it is laid on at which e^-1 of it is left, the rest the network's
+FAR = 0.3  # … and beyond the borders of a picture, where the network knows less
 VARIED = 0.25  # part of a patch's own variance that counts as no distance
 # The mean of patches is softer than each of them, and what is soft finds what is softer still. So before it is matched,
 # a picture gets more contrast to its own blur: how much, and the blur's sigma in pixels.
@@ -38,17 +40,24 @@ INWARD = 1.25  # how much more a patch counts for each pixel that it lies nearer
 
 
 def completed(
-    answer: Floats, hole: Holes, *, seed: int = 0, barred: Holes | None = None, check: Callable[[], None] = lambda: None
+    answer: Floats,
+    hole: Holes,
+    *,
+    beyond: bool = False,
+    seed: int = 0,
+    barred: Holes | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Floats, Field] | None:
     """A network's answer (H, W, 3), true outside the hole -> the picture filled with patches, and where they are from.
 
     None where too little is known to borrow from. The bold way if it keeps to the answer, seen from afar; else the
-    careful one. barred: known places (H, W) that nothing is borrowed from.
+    careful one. beyond: the hole goes on to the border of the picture, so the answer says less: a montage of large
+    pieces comes first.  barred: known places (H, W) that nothing is borrowed from.
     """
-    bold = _completed(answer, hole, BOLD, seed=seed, barred=barred, check=check)
+    bold = _completed(answer, hole, BOLD, beyond=beyond, seed=seed, barred=barred, check=check)
     if bold is None or _strays(bold[0], answer, hole) < STRAY:
         return bold
-    return _completed(answer, hole, CAREFUL, seed=seed, barred=barred, check=check)
+    return _completed(answer, hole, CAREFUL, beyond=beyond, seed=seed, barred=barred, check=check)
 
 
 def _strays(filled: Floats, answer: Floats, hole: Holes) -> float:
@@ -62,6 +71,7 @@ def _completed(
     hole: Holes,
     guides: tuple[float, ...],
     *,
+    beyond: bool,
     seed: int,
     barred: Holes | None,
     check: Callable[[], None],
@@ -71,12 +81,20 @@ def _completed(
     levels = min(3, max(0, math.ceil(math.log2(max(thick, 1) / COARSEST))))
     while levels and min(hole.shape) / 2**levels < 5 * PATCH:
         levels -= 1
+    beyond = beyond and levels > 0
+    if beyond:
+        levels = max(1, levels - 1)  # pieces are more than a few pixels
     now: Floats | None = None
     field: Field | None = None
     for turn, halvings in enumerate(range(levels, -1, -1)):
         guide, gap = _smaller(answer, hole, halvings)
         closed = None if barred is None else _smaller(answer, barred, halvings)[1]
         rounds, weight = ROUNDS[min(turn, len(ROUNDS) - 1)], guides[min(turn, len(guides) - 1)]
+        if beyond and not turn:
+            made = _pieced(guide, gap, closed, seed=seed, check=check)
+            if made is not None:
+                now, field = made
+                continue
         now = guide if now is None or field is None else _finer(guide, gap, field, now.shape[:2])
         field = None
         for number in range(rounds):
@@ -92,8 +110,25 @@ def _completed(
             now = laid(guide, gap, field, reach=1 if last else PATCH // 2)
     assert now is not None and field is not None
     now = without_seams(now, answer, hole, field, check=check)
-    now = now + _doubt(hole, field, answer)[..., None] * (answer - now)
+    doubt = _doubt(hole, field, answer, unlike=FAR if beyond else UNLIKE)
+    now = now + doubt[..., None] * (answer - now)
     return grained(now, answer, hole, field), field
+
+
+def _pieced(
+    guide: Floats, gap: Holes, barred: Holes | None, *, seed: int, check: Callable[[], None]
+) -> tuple[Floats, Field] | None:
+    """A start of large pieces, whose seams are then laid like the rest: (h, w, 3) and where they are from."""
+    field = montage(guide, gap, barred=barred, seed=seed, check=check)
+    if field is None:
+        return None
+    now = laid(guide, gap, field, reach=0)
+    for _ in range(2):
+        field = borrow(now, gap, seed=seed, around=PATCH // 2, before=field, barred=barred, check=check)
+        if field is None:
+            return None
+        now = laid(guide, gap, field, reach=PATCH // 2)
+    return now, field
 
 
 def grained(filled: Floats, image: Floats, hole: Holes, field: Field) -> Floats:
@@ -122,7 +157,7 @@ def grained(filled: Floats, image: Floats, hole: Holes, field: Field) -> Floats:
     return np.asarray(filled + lack[..., None] * lent, np.float32)
 
 
-def _doubt(hole: Holes, field: Field, image: Floats) -> Floats:
+def _doubt(hole: Holes, field: Field, image: Floats, *, unlike: float) -> Floats:
     """How much of each place (H, W) stays the network's, 0 to 1: there where nothing in the picture looks alike.
 
     Two patches of one texture are never the same: what a patch of image (H, W, 3) varies excuses a part.
@@ -130,8 +165,8 @@ def _doubt(hole: Holes, field: Field, image: Floats) -> Floats:
     doubt = np.zeros(hole.shape, np.float32)
     means, squares = (cv2.blur(values, (PATCH, PATCH)) for values in (image, image * image))
     variance = np.maximum(squares - means * means, 0).mean(2)[field.source[:, 0], field.source[:, 1]]
-    unlike = np.maximum(np.square(field.distance) - VARIED * variance, 0)
-    doubt[field.at[:, 0], field.at[:, 1]] = 1 - np.exp(-unlike / UNLIKE**2)
+    apart = np.maximum(np.square(field.distance) - VARIED * variance, 0)
+    doubt[field.at[:, 0], field.at[:, 1]] = 1 - np.exp(-apart / unlike**2)
     return np.where(hole, cv2.GaussianBlur(doubt, (0, 0), 3), 0).astype(np.float32)
 
 

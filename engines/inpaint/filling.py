@@ -8,7 +8,7 @@ after the other, each with what was filled before as known surroundings.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +31,7 @@ VIEWS = (0, 1, 4, 5)  # seeds of `look` (as it is, mirrored, upside down, both) 
 SEEN = 80  # a hole is at most so thick where the network looks, in its pixels …
 THICK = 110  # … and where patches are laid in it, which is in pieces of at most …
 CELL = 224
+STEP = 20  # beyond all that is known of a picture the network goes on by so many of its pixels at a time, at most
 CONTEXT = 112  # pixels of surroundings that are seen on each side of a piece
 
 
@@ -158,8 +159,8 @@ def _fill_crop(
     looked_at = shrunk(small, mask, cell.view)
     # Patches want a guide that errs little: the mean of several views. Alone, one view is the sharper answer.
     views = [seed + turn for turn in VIEWS] if detail > 0 else [seed]
-    answers = [look(*looked_at, see, seed=view) for view in views]
-    answer = np.asarray(np.mean(answers, 0), np.float32)
+    steps = list(outwards(looked_at[1]))
+    answer = answered(*looked_at, see, steps=steps, seeds=views)
     if answer.shape[:2] != (h, w):
         answer = np.asarray(cv2.resize(answer, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
     job.report(0.5, "Filling in")
@@ -169,7 +170,9 @@ def _fill_crop(
         filled = faces.answer
         job.note(faces=max(faces.drawn, int(job.facts.get("faces") or 0)))
     barred = None if faces is None else faces.barred
-    made = completed(filled, mask, seed=seed, barred=barred, check=job.check) if detail > 0 else None
+    made = None
+    if detail > 0:
+        made = completed(filled, mask, beyond=len(steps) > 1, seed=seed, barred=barred, check=job.check)
     field = None
     if made is not None:
         laid, field = made
@@ -193,6 +196,34 @@ def shrunk(image: Floats, hole: Holes, scale: float) -> tuple[Floats, Holes]:
     mask = weight < 0.5
     mask |= cv2.resize(hole.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) > 0
     return np.asarray(sums / np.maximum(weight, 1e-3)[..., None], np.float32), mask
+
+
+def outwards(hole: Holes) -> Iterator[tuple[slice, slice]]:
+    """Growing parts of a picture, from the one that holds all that is known to the whole of it, STEP by STEP."""
+    top, first, bottom, last = _box(~hole) if not hole.all() else (0, 0, *hole.shape)
+    beyond = top, first, hole.shape[0] - bottom, hole.shape[1] - last
+    count = max(1, *(-(-side // STEP) for side in beyond))
+    for number in range(1, count + 1):
+        up, before, down, after = (round(side * number / count) for side in beyond)
+        yield slice(top - up, bottom + down), slice(first - before, last + after)
+
+
+def answered(
+    image: Floats, hole: Holes, see: See, *, steps: Sequence[tuple[slice, slice]], seeds: Sequence[int]
+) -> Floats:
+    """The mean of the network's answers to several seeds, (h, w, 3), given for one part after the other.
+
+    What lies beyond all that is known has surroundings on one side only. There the network goes on step by step, each
+    time with what it drew before as known.
+    """
+    out, left = image.copy(), hole.copy()
+    for step in steps:
+        part, gap = out[step], left[step]
+        if gap.any():
+            answer = np.mean([look(part, gap, see, seed=seed) for seed in seeds], 0)
+            part[gap] = answer[gap]
+            gap[:] = False
+    return out
 
 
 def look(image: Floats, hole: Holes, see: See, *, seed: int, multiple: int = MULTIPLE) -> Floats:

@@ -54,8 +54,7 @@ def borrow(
     barred: places that are known, but not lent, unless nothing else is left.
     """
     height, width = hole.shape
-    reach = PATCH // 2
-    whole = _patch_is_known(hole, reach)
+    whole = patch_is_known(hole)
     if barred is not None and (whole & ~barred).sum() >= 50:
         whole &= ~barred
     if whole.sum() < 50:
@@ -65,7 +64,7 @@ def borrow(
         cells = rng.random((height // 24 + 1, width // 24 + 1)) > 0.33
         kept = whole & np.kron(cells, np.ones((24, 24), bool))[:height, :width]
         whole = kept if kept.sum() >= 50 else whole
-    described = _describe(filled, whole, rng)
+    facts = described(filled, whole, rng)
     check()
     side = 2 * around + 1
     wanted = cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)) > 0 if around else hole
@@ -78,21 +77,21 @@ def borrow(
         sources = np.argwhere(whole)
         if len(sources) > SOURCES:
             sources = sources[rng.permutation(len(sources))[:SOURCES]]
-        nearest = _nearest(described[asking[:, 0], asking[:, 1]], described[sources[:, 0], sources[:, 1]], check)
+        nearest = _nearest(facts[asking[:, 0], asking[:, 1]], facts[sources[:, 0], sources[:, 1]], check)
         found[asking[:, 0], asking[:, 1]] = sources[nearest]
-    return _agree(found, described, whole, at, check)
+    return _agree(found, facts, whole, at, check)
 
 
-def _patch_is_known(hole: Holes, reach: int) -> Holes:
+def patch_is_known(hole: Holes) -> Holes:
     """Places whose whole patch lies inside the picture and outside the hole."""
-    side = 2 * reach + 1
-    blocked = cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    reach = PATCH // 2
+    blocked = cv2.dilate(hole.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8)) > 0
     inside = np.zeros_like(hole)
     inside[reach : hole.shape[0] - reach, reach : hole.shape[1] - reach] = True
     return inside & ~blocked
 
 
-def _describe(filled: Floats, whole: Holes, rng: np.random.Generator) -> Tensor:
+def described(filled: Floats, whole: Holes, rng: np.random.Generator) -> Tensor:
     """Every place as principal components of its patch and its position: (H, W, PARTS + 2); distances are rms."""
     height, width = whole.shape
     padded = np.pad(filled, ((PATCH // 2,) * 2, (PATCH // 2,) * 2, (0, 0)), mode="reflect")

@@ -26,10 +26,12 @@ def pull_push(image: Tensor, hole: Tensor) -> Tensor:
     image (N, 3, H, W), hole (N, 1, H, W) of 0 and 1 -> (N, 3, H, W), equal outside the hole (Gortler et al. 1996).
     """
     known = 1 - hole
-    sums, weights = [image * known], [known]
+    sums, weights = [image * known], [known]  # weights of places, at most 1, and colours times them
     while min(sums[-1].shape[-2:]) > 1:
-        sums.append(F.avg_pool2d(sums[-1], 2, ceil_mode=True))
-        weights.append(F.avg_pool2d(weights[-1], 2, ceil_mode=True))
+        below, weight = (F.avg_pool2d(values[-1], 2, ceil_mode=True) for values in (sums, weights))
+        full = (4 * weight).clamp_max(1) / weight.clamp_min(1e-6)  # a quarter that is known speaks for the whole
+        sums.append(below * full)
+        weights.append(weight * full)
     total = weights[-1].sum((2, 3), keepdim=True)
     fill = torch.where(total > 0, sums[-1].sum((2, 3), keepdim=True) / total.clamp_min(1e-6), sums[-1].new_tensor(0.5))
     for part, weight in zip(reversed(sums), reversed(weights), strict=True):

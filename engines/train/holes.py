@@ -1,4 +1,5 @@
-"""Holes as people paint them: brush strokes, boxes, silhouettes of things, writing, scratches."""
+"""Holes as people paint them: brush strokes, boxes, silhouettes of things, writing, scratches; and what lies beyond a
+picture that is extended."""
 
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from torch import Tensor
 Mask = NDArray[np.uint8]
 LEAST, MOST = 0.05, 0.6  # part of the picture that a hole takes
 THIN = 0.02  # … of writing and scratches, at least
+BEYOND = 0.25  # part of the holes trained on that are extensions
 
 
 def strokes(mask: Mask, rng: np.random.Generator) -> None:
@@ -108,7 +110,18 @@ def hole(side: int, rng: np.random.Generator, *, least: float = LEAST, most: flo
             return mask
 
 
-def holes(count: int, side: int, rng: torch.Generator) -> Tensor:
-    """A batch of holes for training, (count, 1, side, side) of 0 and 1."""
+def extension(side: int, rng: np.random.Generator, *, most: float = MOST) -> Mask:
+    """What a picture lacks that is extended on one to three sides: uint8 (side, side), at most `most` of it."""
+    while True:
+        mask: Mask = np.zeros((side, side), np.uint8)
+        for quarter in rng.permutation(4)[: rng.choice(3, p=(0.5, 0.35, 0.15)) + 1]:
+            np.rot90(mask, quarter)[: max(1, round(side * rng.uniform(0.08, 0.5)))] = 255
+        if (mask > 0).mean() <= most:
+            return mask
+
+
+def holes(count: int, side: int, rng: torch.Generator, *, beyond: float = BEYOND) -> Tensor:
+    """A batch of holes for training, (count, 1, side, side) of 0 and 1; `beyond` of them, by chance, are extensions."""
     numbers = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=rng)))
-    return torch.from_numpy(np.stack([hole(side, numbers) for _ in range(count)]) > 0)[:, None].float()
+    kinds = (extension if numbers.random() < beyond else hole for _ in range(count))
+    return torch.from_numpy(np.stack([kind(side, numbers) for kind in kinds]) > 0)[:, None].float()

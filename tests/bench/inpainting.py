@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             filled = [run(_pixels(image), mask) for image, mask in zip(truth, masks, strict=True)]
             seconds = (time.perf_counter() - started) / len(filled)
             changed = sum(_changed_outside(a, _pixels(b), m) for a, b, m in zip(filled, truth, masks, strict=True))
-            row = _row(_stack(filled), truth, features, list(images), args.count)
+            row = _row(stacked(filled), truth, features, list(images), args.count)
             figures[name][method] = row | {"seconds": round(seconds, 3), "changed_outside": changed}
             if method in ("cv2 Telea", "ours without detail", "ours"):
                 shown.append((least, method, filled))
@@ -194,7 +194,8 @@ def _pixels(image: Tensor) -> Pixels:
     return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
-def _stack(pictures: list[Pixels]) -> Tensor:
+def stacked(pictures: list[Pixels]) -> Tensor:
+    """Pictures of one size as uint8 (count, 3, H, W)."""
     return torch.from_numpy(np.stack(pictures).astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
 
 

@@ -12,7 +12,7 @@ from engines.models.inpaint_unet import InpaintUNet, pull_push
 from engines.train import losses
 from engines.train.colour_batches import Mixture
 from engines.train.data import Pictures
-from engines.train.holes import KINDS, hole, holes
+from engines.train.holes import KINDS, extension, hole, holes
 from engines.train.loop import Machine
 from engines.train.recipes import inpaint
 from tests.train.tiny import pictures, write_archive
@@ -37,6 +37,23 @@ def test_holes_keep_their_bounds_and_their_seed(bounds: tuple[float, float]) -> 
     batch = holes(5, 48, rng(3))
     assert batch.shape == (5, 1, 48, 48) and set(batch.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(batch, holes(5, 48, rng(3))) and not torch.equal(batch, holes(5, 48, rng(4)))
+
+
+def test_extensions_leave_one_upright_rectangle_and_come_as_often_as_asked() -> None:
+    numbers = np.random.default_rng(2)
+    masks = [extension(64, numbers) for _ in range(40)]
+    for mask in masks:
+        rows, columns = np.flatnonzero((mask == 0).any(1)), np.flatnonzero((mask == 0).any(0))
+        assert (mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] == 0).all()
+        assert 0.05 < (mask > 0).mean() <= 0.6
+    blank = [[(edge > 0).all() for edge in (m[0], m[-1], m[:, 0], m[:, -1])] for m in masks]
+    assert {sum(sides) for sides in blank} == {1, 2, 3} and np.all(np.sum(blank, 0) > 8), "every side, up to three"
+
+    def extended(gap: torch.Tensor) -> bool:
+        return bool((gap[0, [0, 0, -1, -1], [0, -1, 0, -1]]).sum() >= 2)  # both corners of a side
+
+    assert all(extended(gap) for gap in holes(20, 32, rng(5), beyond=1.0))
+    assert not all(extended(gap) for gap in holes(20, 32, rng(5), beyond=0.0))
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _, _ in KINDS], ids=lambda kind: kind.__name__)
