@@ -394,8 +394,8 @@ def test_an_edge_that_follows_the_mask_is_no_step() -> None:
 
 
 def test_blurry_fills_are_told_from_sharp_ones() -> None:
-    """Five photos, six places each, left alone or blurred; and smoothly filled by Telea's method."""
-    rng, sharp, soft, telea = np.random.default_rng(1), [], [], []
+    """Five photos, six places each, left alone or blurred, much and little; and smoothly filled by Telea's method."""
+    rng, sharp, soft, softer, telea = np.random.default_rng(1), [], [], [], []
     for image in (data.astronaut(), data.chelsea(), data.coffee(), data.gravel(), data.grass()):
         image = np.dstack([image] * 3) if image.ndim == 2 else image
         h, w = image.shape[:2]
@@ -407,15 +407,36 @@ def test_blurry_fills_are_told_from_sharp_ones() -> None:
             cv2.circle(mask, place, radius, 255, -1)
             if np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.2))[mask > 0].mean() < 1.5:
                 continue  # nothing fine there to be missed
-            blurred = cv2.GaussianBlur(image, (0, 0), 2.5)
             sharp.append(sharpness(image, mask))
-            soft.append(sharpness(np.where(mask[..., None] > 0, blurred, image), mask))
+            for scores, sigma in ((soft, 1.2), (softer, 2.5)):
+                blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+                scores.append(sharpness(np.where(mask[..., None] > 0, blurred, image), mask))
             telea.append(sharpness(np.asarray(cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA), np.uint8), mask))
     assert len(sharp) > 24
-    for bad in (soft, telea):
+    for bad in (soft, softer, telea):
         auc = np.mean([a > b for a in sharp for b in bad])
         assert auc > 0.97 and np.mean(np.array(bad) < BOUND) > 0.85, auc
     assert np.mean(np.array(sharp) < BOUND) < 0.08
+
+
+def test_stripes_that_blur_are_blurry_beside_sharp_ones() -> None:
+    """A few strong edges are no texture, but soft ones among sharp ones are a smear."""
+    stripes = np.zeros((200, 240, 3), np.uint8) + np.where(np.arange(240)[:, None] // 12 % 2, (250, 90, 60), 30).astype(
+        np.uint8
+    )
+    mask = np.zeros((200, 240), np.uint8)
+    mask[60:150, 80:170] = 255
+    smeared = np.where(mask[..., None] > 0, cv2.GaussianBlur(stripes, (0, 0), 2.5), stripes)
+    assert sharpness(stripes, mask) > 0.9
+    assert sharpness(smeared, mask) < BOUND
+
+
+def test_nothing_at_all_in_a_meadow_is_blurry() -> None:
+    meadow = np.dstack([data.grass()] * 3)
+    mask = np.zeros(meadow.shape[:2], np.uint8)
+    mask[150:300, 200:340] = 255
+    assert sharpness(meadow, mask) > 0.8
+    assert sharpness(np.where(mask[..., None] > 0, np.uint8(90), meadow), mask) < BOUND / 2
 
 
 def test_a_smooth_fill_in_a_smooth_sky_is_no_blur() -> None:
