@@ -15,7 +15,7 @@ from engines.core import faces
 from engines.core.faces import TEMPLATE, Face
 from engines.face_editing import FaceEditing
 from engines.faces import beards, drawing, hair, lids, makeup, spectacles
-from engines.faces.pasting import Plane
+from engines.faces.motion import Plane
 from engines.faces.sliders import Directions
 from engines.faces.spectacles import Axes
 from tests.bench.face_sliders import Reader

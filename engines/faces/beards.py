@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.faces.hair import LIGHT
-from engines.faces.pasting import smooth
+from engines.faces.motion import smooth
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]

@@ -14,9 +14,10 @@ from engines.core.job import Job
 from engines.faces import drawing, lines, mouths, pasting, talking
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
+from engines.faces.motion import Change
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change
 from engines.faces.people import latents, resized
+from engines.faces.settling import calmed
 from engines.faces.sliders import Directions
 from engines.faces.steadying import POSE, by_kind, steadied
 from engines.faces.values import Inverted, Latents
@@ -165,7 +166,7 @@ class _Scene:
 
         alone: see `steadied`; over: what lies over it; opening: how its mouth opens.
         """
-        change = Change(self._before, steadied(self._before, picture, alone))
+        change = calmed(self._before, picture, alone, self._outline)
         edited, laid = mouths.composed(self._square, opening, change, outline=self._outline)
         if not over:
             self._marks = None
