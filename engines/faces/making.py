@@ -16,7 +16,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, lines, mouths, pasting, turning
+from engines.faces import drawing, guard, lines, mouths, pasting, teeth, turning
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
@@ -199,7 +199,7 @@ def made_in(
     under = square if blended is None else to_frame(blended)
     opening, rest, shift = None, None, (0.0, 0.0)
     if edit.opening is not None:
-        opening = sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor)))
+        opening = teeth.parted(sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor))))
     if not edit.still:
         rest = sharpened(changed(generator, edit, factor))
         shift = rest.shift
