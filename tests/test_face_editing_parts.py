@@ -138,6 +138,13 @@ def test_adjectives_belong_to_their_nouns_and_denials_end(
     assert found.ignored == ignored
 
 
+def test_words_for_beards_tell_stubble_from_a_beard() -> None:
+    texts = ("stubble", "a light beard", "a beard", "a man with a full beard")
+    grown = [words.read(text, ENTRIES).sliders["beard"] for text in texts]
+    assert grown == sorted(grown) and grown[0] < 0.5 < 0.85 < grown[2] < grown[3] == 1.0
+    assert words.read("a heavy beard", ENTRIES).sliders["beard"] == 1.0
+
+
 def test_what_can_only_be_added_is_left_away_when_it_is_denied(tmp_path: Path) -> None:
     faces = Engines("cpu", home=tmp_path)[FaceEditing]
     for text, name in (("no glasses", "glasses"), ("clean-shaven", "beard"), ("without grey hair", "hair_grey")):

@@ -47,8 +47,8 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("Serious", "serious"),
     ("Grey hair", "grey hair"),
     ("Glasses", "glasses"),
-    ("Evening look", "makeup, warm light"),
-    ("Beard", "stubble"),
+    ("Evening look", "makeup, slightly warm light"),
+    ("Beard", "beard"),
 )
 
 Asked = Mapping[str, Any]

@@ -23,10 +23,11 @@ from engines.core.errors import ImageError, OptionError
 from engines.core.job import Job
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
+from engines.faces import words
 from engines.faces.values import Finished
 from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
-from studio.faces.desk import Desk
+from studio.faces.desk import PRESETS, Desk
 from studio.faces.sitting import Gone, Sitting, Sittings, to_canvas
 
 
@@ -186,6 +187,8 @@ def test_presets_use_sliders_that_are_there(desk: Desk) -> None:
     assert {"Friendly", "Ten years on"} <= set(titles)
     assert all(set(preset["sliders"]) <= names for preset in setup["presets"])
     assert setup["reason"] == ""
+    beard = words.read(dict(PRESETS)["Beard"], [{"name": "beard", "low": 0.0, "high": 1.0}])
+    assert beard.sliders["beard"] >= 0.8 and not beard.ignored, "a beard and no stubble"
 
 
 @pytest.mark.parametrize("asked", [None, 3, {}, {"key": "x", "sliders": {"smile": 9}}])
