@@ -23,13 +23,13 @@ _NARROW = 0.3  # half of a jaw's least width, in units of the eyes' distance
 _CHEEK = 0.98  # where it begins below the middle of a cheek's front, in the same units
 _THINNER = 0.2  # how much less of it grows beside the ears
 _TONE, _VARIED = 1.25, 0.26  # of a hair, over the brows' colour, and how far one differs from the next
-_APART = 0.17  # how far hairs stand apart: what is evenly dark is read as a shadow
+_APART = 0.20  # how far hairs stand apart: what is evenly dark is read as a shadow
 _STUBBLE = 0.055  # of a full beard, from which on stubble is there as such; below it appears
 _NEAR = 0.04  # so near to the mouth what is red or white belongs to it
 _HAIR, _TUFT = 0.38, 1.0  # widths of hairs and of tufts, blurs in parts of 1/_HAIRS of the square
-_LONG = 2.4  # of a hair, in the same parts, over its length
+_LONG = 3.0  # of a hair, in the same parts, over its length
 _CURL = 0.25  # how far hairs stray from how they grow, as a slope
-_TUFTS = 0.35  # of tufts, beside the hairs themselves
+_TUFTS = 0.5  # of tufts, beside the hairs themselves
 _CALM = 0.6  # how much less hairs differ where a pixel holds several: their number evens them out
 
 
@@ -198,7 +198,7 @@ def _brows(face: Plane, u: Plane, v: Plane) -> Plane:
 
 
 def _strands(u: Plane, v: Plane, *, long: float) -> Plane:
-    """Noise of at most unit variance that runs along hairs as they grow, (S, S).
+    """Noise of about unit variance, less where a pixel holds several hairs, that runs along them as they grow, (S, S).
 
     Line integrals of noise along a field (Cabral and Leedom 1993): from the nose outwards over the lip, down the
     cheeks, and from the chin down and apart. Fine hairs, and tufts of them.  long: of a hair, over its width.
