@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, lines, mouths, pasting, talking
+from engines.faces import drawing, lines, mouths, pasting, talking, teeth
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.motion import Change
@@ -153,7 +153,7 @@ class _Scene:
         """How the mouth opens, for each of some shifts of the likeness."""
         if shifts:
             for picture in self._generator.pictures(self._likeness + np.stack(shifts)):
-                yield mouths.opened(self._shut, picture)
+                yield teeth.parted(mouths.opened(self._shut, picture))
 
     def frame(
         self,

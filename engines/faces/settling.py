@@ -18,6 +18,7 @@ from engines.faces.motion import (
     LUMA,
     Change,
     Plane,
+    Shift,
     even,
     far_motion,
     motion,
@@ -29,8 +30,7 @@ from engines.faces.motion import (
 from engines.faces.outline import Outline
 from engines.faces.steadying import POSE, steadied
 
-_NECK = 0.7  # how far down a square what is the head's rim holds it
-_RIM = 21  # width of that rim, twice, in pixels of the flow
+_CHIN = 0.8  # how far down a square a chin reaches
 _CALM = 4.0  # blur of the flow, in its pixels: a head turns as a whole
 _LIGHT = 12.0  # blur beyond which a difference is light and colour, in pixels of the flow
 _NEW_FROM, _NEW_TO = 0.02, 0.06  # difference in luma, of 1, from which on something is there that motion does not bring
@@ -70,15 +70,13 @@ def settled(change: Change, pose: Plane, outline: Outline) -> Change:
     return Change(change.before, np.asarray(after, np.float32), shift=shift, start=flow)
 
 
-def _held(flow: Plane, head: Plane) -> tuple[float, float]:
-    """How far a head's rim beside and below the chin comes from, in parts of the side; (0, 0) where there is none."""
-    there = (head > 0.5).astype(np.uint8)
-    inside = cv2.erode(there, np.ones((_RIM, _RIM), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
-    rim = there > inside
-    rim[: round(_NECK * FLOW_SIDE)] = False
-    if not rim.any():
+def _held(flow: Plane, head: Plane) -> Shift:
+    """How far what is below a head's chin comes from, in parts of the side; (0, 0) where nothing is."""
+    neck = head > 0.5
+    neck[: round(_CHIN * FLOW_SIDE)] = False
+    if not neck.any():
         return 0.0, 0.0
-    x, y = np.median(flow[rim], 0) / FLOW_SIDE
+    x, y = np.median(flow[neck], 0) / FLOW_SIDE
     return float(x), float(y)
 
 

@@ -21,6 +21,7 @@ _SIDE = 512  # at which they are drawn, or more
 _UNIT = float(np.hypot(*(TEMPLATE[1] - TEMPLATE[0])))  # the eyes' distance, 62 mm, in sides
 _WIDTHS = (0.132, 0.100, 0.088, 0.070, 0.056, 0.045)  # of upper teeth as seen from the front, from the middle outwards
 _LEAST, _OPEN = 0.03, 0.09  # heights of an opening, in units: below the first no teeth show, from the second all do
+_AROUND = 0.25  # of a mouth's opening, in units, what is looked at
 _NARROWEST = 0.2  # width of a mouth that shows any, in units
 _LIT = 0.25, 0.42  # light of what is a tooth: from the first on perhaps, from the second surely
 _GAP = 0.0085  # width of the line between two, in units
@@ -45,13 +46,17 @@ def drawn(picture: Plane) -> Plane:
     left, right = points[60, 0], points[64, 0]
     if shown == 0 or right - left < _NARROWEST * unit:
         return large
-    y, x = (np.mgrid[0:side, 0:side] + 0.5).astype(np.float32)
-    top, bottom = (_edge(points[part], x[0]) for part in ([60, 61, 62, 63, 64], [60, 67, 66, 65, 64]))
+    reach = round(_AROUND * unit)
+    (x0, y0), (x1, y1) = (int(max(at, 0)) for at in points[60:68].min(0) - reach), points[60:68].max(0) + reach
+    window = slice(y0, min(int(y1), side)), slice(x0, min(int(x1), side))
+    part = large[window]
+    y, x = (np.mgrid[window] + 0.5).astype(np.float32)
+    top, bottom = (_edge(points[lip], x[0]) for lip in ([60, 61, 62, 63, 64], [60, 67, 66, 65, 64]))
     down = (y - top) / np.maximum(bottom - top, 1.0)  # 0 at the upper lip, 1 at the lower one
     inside = smooth(down, -0.06, 0.06) * smooth(1 - down, -0.04, 0.10) * smooth((bottom - top) / unit, 0.0, 0.03)
     inside = inside * smooth(np.minimum(x - left, right - x) / unit, 0.0, 0.06)
-    plain = _even(large, inside, unit)
-    plain = plain + np.float32(_KEPT) * (large - plain)
+    plain = _even(part, inside, unit)
+    plain = plain + np.float32(_KEPT) * (part - plain)
     light = plain @ LUMA
     plain = plain + np.float32(_PLAIN) * (light[..., None] * _IVORY - plain)
     plain = plain * np.minimum(_LIGHTEST / np.maximum(light, _LIGHTEST), 1)[..., None]
@@ -60,7 +65,9 @@ def drawn(picture: Plane) -> Plane:
     lighter = float(inside.sum() / (relief * inside).sum())  # as light as the generator's
     made = np.clip(plain * lighter * relief[..., None] ** _SHADE, 0, 1)
     cover = shown * inside * smooth(light, *_LIT)
-    return np.asarray(large + cover[..., None] * (made - large), np.float32)
+    result = large.copy()
+    result[window] += cover[..., None] * (made - part)
+    return result
 
 
 def _edge(points: NDArray[np.float64], x: Plane) -> Plane:

@@ -17,7 +17,7 @@ from engines.faces.steadying import POSE
 from engines.faces.values import Inverted
 from engines.faces.workshop import Workshop
 
-INVENTED = 0.015  # part of a turned head that may be drawn anew
+INVENTED = 0.01  # part of a turned head that may be drawn anew
 _LEAST = 0.15  # every head turns so far
 
 
