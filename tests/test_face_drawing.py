@@ -15,7 +15,7 @@ from engines.core import faces
 from engines.core.faces import TEMPLATE, Face
 from engines.face_editing import FaceEditing
 from engines.faces import beards, drawing, hair, lids, makeup, spectacles
-from engines.faces.pasting import Plane
+from engines.faces.motion import Plane
 from engines.faces.sliders import Directions
 from engines.faces.spectacles import Axes
 from tests.bench.face_sliders import Reader
@@ -318,6 +318,26 @@ def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:
         return float((taken * np.arange(128)).sum() / taken.sum())
 
     assert middle(0.25) > middle(0.0) + 2
+
+
+def test_hairs_run_down_the_chin_and_outwards_over_the_lip() -> None:
+    """Light changes across hairs and not along them: in grain it would change alike both ways."""
+    axes = Axes(EYES * 4)
+    u, v = (np.asarray(plane, np.float32) for plane in axes.places(axes.middle, 512))
+    grown = beards._strands(u, v, long=3.0)
+    assert np.array_equal(grown, beards._strands(u, v, long=3.0)) and 0.5 < grown.std() < 1.1
+    gx, gy = cv2.Sobel(grown, cv2.CV_32F, 1, 0), cv2.Sobel(grown, cv2.CV_32F, 0, 1)
+
+    def runs(where: np.ndarray) -> tuple[float, float]:
+        """How many degrees from straight down, to the right positive, and how sure, 0 for grain to 1 (tensor)."""
+        xx, yy, xy = (float((one * other)[where].mean()) for one, other in ((gx, gx), (gy, gy), (gx, gy)))
+        return float(np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy))), float(np.hypot(xx - yy, 2 * xy) / (xx + yy))
+
+    down, sure = runs((np.abs(u) < 0.1) & (v > 1.3) & (v < 1.5))
+    assert abs(down) < 12 and sure > 0.4
+    for sign in (-1, 1):
+        over, sure = runs((np.abs(u - 0.25 * sign) < 0.12) & (np.abs(v - 0.86) < 0.08))
+        assert 35 < sign * over < 75 and sure > 0.25
 
 
 @pytest.mark.parametrize("side", [128, 400])

@@ -31,9 +31,9 @@ from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
 from engines.faces import ageing, finding, guard, makeup, mixing, pasting, photos
 from engines.faces.generator import Generator, private_copy
+from engines.faces.motion import Change
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change
 from engines.faces.values import Finished, Inverted, Latents
 from engines.models.style_generator import build
 from tests.conftest import ROOT

@@ -22,6 +22,8 @@ from engines.faces import ageing, films, makeup, pasting, steadying, talking, wo
 from engines.faces.commands import parsed
 from engines.faces.inverting import importance
 from engines.faces.making import Edit, changed
+from engines.faces.motion import Change
+from engines.faces.outline import Outline
 from engines.faces.sliders import Directions
 from engines.faces.values import Inverted
 
@@ -134,6 +136,13 @@ def test_adjectives_belong_to_their_nouns_and_denials_end(
     found = words.read(text, ENTRIES)
     assert {name: np.sign(value) for name, value in found.sliders.items()} == expected
     assert found.ignored == ignored
+
+
+def test_words_for_beards_tell_stubble_from_a_beard() -> None:
+    texts = ("stubble", "a light beard", "a beard", "a man with a full beard")
+    grown = [words.read(text, ENTRIES).sliders["beard"] for text in texts]
+    assert grown == sorted(grown) and grown[0] < 0.5 < 0.85 < grown[2] < grown[3] == 1.0
+    assert words.read("a heavy beard", ENTRIES).sliders["beard"] == 1.0
 
 
 def test_what_can_only_be_added_is_left_away_when_it_is_denied(tmp_path: Path) -> None:
@@ -346,7 +355,7 @@ def test_what_is_next_to_a_turned_head_goes_along_and_keeps_its_grain() -> None:
     own = np.where(head[..., None] > 0, np.float32([0.1, 0.0, 0.0]), wall)
     flow = np.zeros((side, side, 2), np.float32)
     flow[..., 0] = step  # the head moves to the left
-    beside, other = pasting._beside(own, pasting.Outline(head), flow)
+    beside, other = pasting._beside(own, Outline(head), flow)
     row = side // 2
     uncovered = beside[row - 8 : row + 8, 212:218, 0]  # the head went to 220
     assert uncovered.min() > 0.35 and uncovered.std() > 0.05, "the wall, and no smear of it"
@@ -355,7 +364,7 @@ def test_what_is_next_to_a_turned_head_goes_along_and_keeps_its_grain() -> None:
     assert beside[245:, :, 0].min() > 0.2, "below the collar nothing moves"
     beyond = flow.copy()
     beyond[:, 128:] = -step  # the right half moves outwards, and takes nothing of the head with it
-    assert pasting._beside(own, pasting.Outline(head), beyond)[0][row, 236:, 0].min() > 0.35
+    assert pasting._beside(own, Outline(head), beyond)[0][row, 236:, 0].min() > 0.35
 
 
 def test_a_flow_goes_on_around_the_head_and_fades() -> None:
@@ -375,10 +384,8 @@ def test_the_rim_of_a_moved_head_in_a_large_photo_is_no_lighter_than_its_ground(
         return np.repeat((0.75 - 0.55 * round_head(side, middle))[..., None], 3, 2).astype(np.float32)
 
     square = (cv2.resize(person(800, 0.5), (large, large), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
-    change = pasting.Change(
-        *(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56))
-    )
-    made, _ = pasting.composed(square, change, outline=pasting.Outline(round_head(128)))
+    change = Change(*(cv2.resize(person(512, at), (small, small), interpolation=cv2.INTER_AREA) for at in (0.5, 0.56)))
+    made, _ = pasting.composed(square, change, outline=Outline(round_head(128)))
     assert made.max() < 0.77 and made[large // 2, round(0.15 * large)].min() > 0.72, "the old head is gone"
 
 
@@ -468,7 +475,7 @@ def test_a_small_face_that_turns_leaves_no_outline_behind() -> None:
     square = pasting.aligned(photo, face, side)
     before = np.asarray(cv2.resize(square.astype(np.float32) / 255, (256, 256), interpolation=cv2.INTER_CUBIC))
     after = np.broadcast_to(before[128:129, -30:-29], before.shape).astype(np.float32)  # light everywhere
-    edited = pasting.compose(square, pasting.Change(before, after))
+    edited = pasting.compose(square, Change(before, after))
     made, _ = pasting.paste(photo, face, square, edited)
     middle = made[100:120, 100:120].astype(float).mean(2)
     assert 220 > side >= pasting.LEAST and np.abs(np.diff(middle, axis=1)).max() < 8, "the old edge was 160 high"
@@ -494,9 +501,9 @@ def test_the_upscalers_detail_shows_only_in_what_is_new() -> None:
     cv2.circle(after, (128, 180), 26, (0.95, 0.95, 0.95), -1)
     grain = 0.08 * rng.standard_normal((512, 512, 1)).astype(np.float32)
     square = (cv2.resize(before, (512, 512)) * 255).round().astype(np.uint8)
-    plain = pasting.compose(square, pasting.Change(before, after))
+    plain = pasting.compose(square, Change(before, after))
     fine = cv2.resize(after, (512, 512), interpolation=cv2.INTER_LANCZOS4) + grain
-    apart = np.abs(pasting.compose(square, pasting.Change(before, after, fine)) - plain).mean(2)
+    apart = np.abs(pasting.compose(square, Change(before, after, fine)) - plain).mean(2)
     assert apart[340:380, 236:276].mean() > 0.02 > 20 * apart[120:220, 150:360].mean()
-    nothing = pasting.compose(square, pasting.Change(before, before, cv2.resize(before, (512, 512)) + grain))
+    nothing = pasting.compose(square, Change(before, before, cv2.resize(before, (512, 512)) + grain))
     assert np.abs(nothing - square / np.float32(255)).max() < 0.01

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from engines.faces import mouths, pasting
+from engines.faces.motion import Change
 from engines.faces.outline import Outline
-from engines.faces.pasting import Change
 
 SKIN, LIPS, TEETH = (0.75, 0.56, 0.47), (0.70, 0.25, 0.27), (0.86, 0.84, 0.80)
 SIDE = 128

@@ -12,17 +12,23 @@ from skimage import data
 from engines import Engines
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
-from engines.faces import making, pasting, turning
+from engines.faces import making, motion, pasting, turning
 from engines.faces.making import slider_edit
+from engines.faces.motion import Change
 from engines.faces.outline import Outline
-from engines.faces.pasting import Change
 from engines.faces.values import Inverted
 
 
 def test_a_slider_ends_where_too_much_is_invented() -> None:
-    assert turning._last([0.0, 0.0, 0.0, turning.INVENTED]) == 1.0
-    assert turning._last([0.0, 0.5 * turning.INVENTED, 1.5 * turning.INVENTED, 1.0]) == pytest.approx(0.625)
-    assert turning._last([1.0, 0.0, 0.0, 0.0]) == pytest.approx(0.15), "every head turns a little"
+    asked = []
+
+    def invented(value: float) -> float:
+        asked.append(value)
+        return turning.INVENTED * float(np.interp(value, (0.0, 0.5, 0.75, 1.0), (0.0, 0.5, 1.5, 8.0)))
+
+    assert turning._end(invented) == pytest.approx(0.625) and asked == [1.0, 0.5, 0.75]
+    assert turning._end(lambda value: turning.INVENTED * value) == 1.0
+    assert turning._end(lambda value: 1.0) == pytest.approx(0.15), "every head turns a little"
 
 
 def test_ends_are_this_heads() -> None:
@@ -38,12 +44,12 @@ def test_what_moved_is_explained_and_what_is_new_is_not() -> None:
     y, x = np.mgrid[0:128, 0:128] / 128
     head = (np.hypot(x - 0.5, y - 0.5) < 0.35).astype(np.float32)
     rng = np.random.default_rng(0)
-    texture = np.asarray(pasting._resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
+    texture = np.asarray(motion.resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
     moved = np.roll(texture, 4, 1)
-    other = np.asarray(pasting._resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
-    same, shifted, new = (pasting.unexplained(Change(texture, after), head) for after in (texture, moved, other))
+    other = np.asarray(motion.resized(rng.random((24, 24, 3)).astype(np.float32), 128)) * 0.6 + 0.2
+    same, shifted, new = (motion.unexplained(Change(texture, after), head) for after in (texture, moved, other))
     assert same == 0.0 and shifted < 0.1 < 0.15 < new
-    assert pasting.unexplained(Change(texture, other), np.zeros((16, 16), np.float32)) == 0.0
+    assert motion.unexplained(Change(texture, other), np.zeros((16, 16), np.float32)) == 0.0
 
 
 def test_a_photo_has_a_reach_once_it_is_learnt_and_edits_keep_within_it(tmp_path_factory: Any) -> None:

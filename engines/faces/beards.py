@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.faces.hair import LIGHT
-from engines.faces.pasting import smooth
+from engines.faces.motion import even, smooth
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
@@ -22,10 +22,14 @@ _NOSE = 0.65  # where the nose ends, down from the eyes, in units of their dista
 _NARROW = 0.3  # half of a jaw's least width, in units of the eyes' distance
 _CHEEK = 0.98  # where it begins below the middle of a cheek's front, in the same units
 _THINNER = 0.2  # how much less of it grows beside the ears
-_TONE, _VARIED = 1.3, 0.34  # of a hair, over the brows' colour, and how far one differs from the next
-_APART = 0.25  # how far hairs stand apart: what is evenly dark is read as a shadow
+_TONE, _VARIED = 1.25, 0.26  # of a hair, over the brows' colour, and how far one differs from the next
+_APART = 0.20  # how far hairs stand apart: what is evenly dark is read as a shadow
 _STUBBLE = 0.055  # of a full beard, from which on stubble is there as such; below it appears
 _NEAR = 0.04  # so near to the mouth what is red or white belongs to it
+_HAIR, _TUFT = 0.38, 1.0  # widths of hairs and of tufts, blurs in parts of 1/_HAIRS of the square
+_LONG = 3.0  # of a hair, in the same parts, over its length
+_CURL = 0.25  # how far hairs stray from how they grow, as a slope
+_TUFTS = 0.5  # of tufts, beside the hairs themselves
 _CALM = 0.6  # how much less hairs differ where a pixel holds several: their number evens them out
 
 
@@ -58,9 +62,13 @@ def beard(
         * _not_lips(face, u, v, lips.away(axes.unit))
         * _on_skin(face, u, v)
     )
-    strands = _strands(u, long=1.2 + 2.6 * amount)
+    strands = _strands(u, v, long=0.6 + 3.6 * amount)
     dense = where * (0.3 + 0.7 * amount)
-    hairs = np.clip(1.6 * dense - 0.3 + _APART * strands, 0, 1) * np.clip(4 * where, 0, 1) * (0.40 + 0.50 * amount)
+    hairs = (
+        np.clip(1.6 * dense - 0.3 + 0.5 * amount * where + _APART * strands, 0, 1)
+        * np.clip(4 * where, 0, 1)
+        * (0.40 + 0.50 * amount)
+    )
     hairs = hairs * min(1.0, amount / _STUBBLE)
     shadow = (0.10 + 0.5 * amount) * min(1.0, 4 * amount) * np.clip(where * 1.4, 0, 1)
     brows = _brows(face, u, v)
@@ -189,22 +197,37 @@ def _brows(face: Plane, u: Plane, v: Plane) -> Plane:
     return np.asarray(np.clip(dark.mean(0) * 0.85, 0.03, 0.45), np.float32)
 
 
-def _strands(u: Plane, *, long: float) -> Plane:
-    """Noise of at most unit variance that runs downwards and, beside the chin, outwards, as short hair does, (S, S).
+def _strands(u: Plane, v: Plane, *, long: float) -> Plane:
+    """Noise of about unit variance, less where a pixel holds several hairs, that runs along them as they grow, (S, S).
 
-    long: of a hair, over its width.
+    Line integrals of noise along a field (Cabral and Leedom 1993): from the nose outwards over the lip, down the
+    cheeks, and from the chin down and apart. Fine hairs, and tufts of them.  long: of a hair, over its width.
     """
     side = u.shape[0]
-    rng = np.random.default_rng(0)
     fine = max(side, _HAIRS)
-    width = fine / _HAIRS * 0.45
-    drawn = cv2.GaussianBlur(
-        rng.standard_normal((fine, fine)).astype(np.float32), (0, 0), sigmaX=width, sigmaY=long * width
-    )
-    drawn = np.asarray(drawn / drawn.std(), np.float32)
-    noise = np.asarray(cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA), np.float32)
-    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
-    lean = 0.45 * np.clip(u, -1, 1)  # hair leans away from the middle
-    made = cv2.remap(noise, (x - lean * (y - side * 0.6)) % (side - 1), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    across, down = (even(plane, fine) for plane in (u, v))
+    lip = np.exp(-(((down - 0.86) / 0.16) ** 2)) * np.clip(1.2 - np.abs(across), 0, 1)
+    along = 0.35 * np.clip(across, -1, 1) + 1.5 * lip * np.tanh(across / 0.12)
+    rng = np.random.default_rng(0)
+    wave = cv2.GaussianBlur(rng.standard_normal((fine, fine)).astype(np.float32), (0, 0), fine / 60)
+    along = along + wave * (_CURL / max(float(wave.std()), 1e-6))
+    pixel = fine / _HAIRS
+    step = np.dstack([along, np.ones_like(along)]) / np.hypot(along, 1.0)[..., None] * (_LONG * long / 8 * pixel)
+    noise = [
+        cv2.GaussianBlur(rng.standard_normal((fine, fine)).astype(np.float32), (0, 0), pixel * width)
+        for width in (_HAIR, _TUFT)
+    ]
+    hairs, tufts = np.moveaxis(_along(np.dstack(noise), np.asarray(step, np.float32)), 2, 0)
+    made = even(np.asarray(hairs / hairs.std() + _TUFTS * tufts / tufts.std(), np.float32), side)
     made = made - made.mean()
     return np.asarray(made / max(float(made.std()), 1e-6) ** (1 - _CALM), np.float32)
+
+
+def _along(noise: Plane, step: Plane) -> Plane:
+    """The sum of noise (S, S, C) at eight places along a field, each a step (S, S, 2) in pixels further."""
+    grid = np.dstack(np.meshgrid(*(np.arange(noise.shape[0], dtype=np.float32),) * 2))
+    for _ in range(3):  # twice as many places each time
+        x, y = np.moveaxis(grid + step, 2, 0)
+        noise = noise + cv2.remap(noise, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        step = step + cv2.remap(step, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(noise, np.float32)

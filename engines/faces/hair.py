@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.faces.pasting import even
+from engines.faces.motion import even
 
 Plane = NDArray[np.float32]
 LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)

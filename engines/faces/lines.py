@@ -17,8 +17,8 @@ from engines.core.job import Job
 from engines.faces.drawing import Marks
 from engines.faces.generator import to_frame
 from engines.faces.hair import LIGHT
+from engines.faces.motion import even
 from engines.faces.parting import parts_of
-from engines.faces.pasting import even
 from engines.faces.spectacles import Axes
 from engines.faces.workshop import Workshop
 

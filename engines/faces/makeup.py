@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engines.core import faces
 from engines.core.errors import OptionError
 from engines.core.faces import Photo
-from engines.faces.pasting import Plane
+from engines.faces.motion import Plane
 
 REGIONS = ("lips", "eyes", "skin")
 SIDE = 512  # of the squares that regions are found in

@@ -16,15 +16,16 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, lines, mouths, pasting, turning
+from engines.faces import drawing, guard, lines, mouths, pasting, teeth, turning
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
 from engines.faces.judging import judge_card, judged
+from engines.faces.motion import Change, Shift, shifted
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change
-from engines.faces.steadying import by_kind, steadied
+from engines.faces.settling import calmed
+from engines.faces.steadying import by_kind
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Sliders
 from engines.faces.workshop import Workshop
 from engines.models.style_generator import GeneratorOptions, stretched
@@ -136,7 +137,7 @@ class Edit:
     opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
     still: whether nothing else changes. lines: how many of old age's are drawn on the skin, 0 to 1.
     blend(square, factor) -> the aligned square (S, S, 3) with another's features in it, before all else.
-    paint(square, factor) -> the edited square with makeup on it, under what is drawn.
+    paint(square, factor, shift) -> the edited square with makeup on it, under what is drawn; its shift as of `Made`.
     drawn: what is drawn over it at the photo's own size.
     """
 
@@ -150,7 +151,7 @@ class Edit:
     still: bool = False
     lines: float = 0.0
     blend: Callable[[Frame, float], Plane] | None = None
-    paint: Callable[[Plane, float], Plane] | None = None
+    paint: Callable[[Plane, float, Shift], Plane] | None = None
     drawn: drawing.Drawing | None = None
 
     @property
@@ -165,7 +166,24 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     ways = list(dict.fromkeys([edit.after, *edit.alone.values()]))
     made = dict(zip(ways, generator.pictures(np.stack([way(factor) for way in ways]), inverted.deltas), strict=True))
     before = generator.picture(inverted) if edit.before is None else edit.before
-    return Change(before, steadied(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}))
+    return calmed(before, made[edit.after], {kind: made[way] for kind, way in edit.alone.items()}, edit.outline)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An edited square, float32 (side, side, 3).
+
+    laid: how much of each place is background that takes the photo's place, as of `pasting.composed`.  shift: by how
+    much of the side the face in it is beside where faces are aligned (`Change.shift`).
+    """
+
+    square: Plane
+    laid: Plane | None
+    shift: Shift
+
+    def aligned(self, square: Plane) -> Frame:
+        """This square or what became of it, uint8, with the face where faces are aligned."""
+        return to_frame(shifted(square, (-self.shift[0], -self.shift[1])))
 
 
 def made_in(
@@ -175,19 +193,20 @@ def made_in(
     square: Frame,
     *,
     sharpened: Callable[[Change], Change] = lambda change: change,
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """The edit in an aligned square of the photo, of any side, and what is laid over it, as of `pasting.composed`."""
+) -> Made:
+    """The edit in an aligned square of the photo, of any side."""
     blended = None if edit.blend is None else edit.blend(square, factor)
     under = square if blended is None else to_frame(blended)
-    opening = rest = None
+    opening, rest, shift = None, None, (0.0, 0.0)
     if edit.opening is not None:
-        opening = sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor)))
+        opening = teeth.parted(sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor))))
     if not edit.still:
         rest = sharpened(changed(generator, edit, factor))
+        shift = rest.shift
     made, laid = mouths.composed(under, opening, rest, outline=edit.outline)
     if blended is not None:  # its colours lie between those of a frame
         made = np.asarray(np.clip(blended + (made - under.astype(np.float32) / np.float32(255)), 0, 1), np.float32)
-    return made if edit.paint is None else edit.paint(made, factor), laid
+    return Made(made if edit.paint is None else edit.paint(made, factor, shift), laid, shift)
 
 
 def looked_at(
@@ -195,24 +214,22 @@ def looked_at(
 ) -> tuple[Frame, Frame]:
     """The photo's face and the edited one, aligned, at a side that is quick to compare; without what lies over it."""
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
-    edited, _ = made_in(generator, edit, factor, square)
-    edited = dyed(shop, generator, edit, factor, edited)
+    made = made_in(generator, edit, factor, square)
+    edited = dyed(shop, generator, edit, factor, made)
     if edit.lines > 0:
         marks = drawing.marks_of(edited, edit.inverted.face)
         edited = lines.weathered(shop, edited, marks, edit.lines * factor, generator.job)
-    return square, to_frame(edited)
+    return square, made.aligned(edited)
 
 
-def dyed(
-    shop: Workshop, generator: Generator, edit: Edit, factor: float, edited: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def dyed(shop: Workshop, generator: Generator, edit: Edit, factor: float, made: Made) -> Plane:
     """The edited square with its hair coloured."""
     if edit.drawn is None or not edit.drawn.hair:
-        return edited
+        return made.square
     inverted = edit.inverted
     ws = edit.drawn.latents(edit.after(factor), factor)
-    pictures = generator.pictures(ws, inverted.deltas)
-    return edit.drawn.dyed(edited, pictures, parts_of(shop, to_frame(edited), generator.job), factor)
+    pictures = np.stack([shifted(picture, made.shift) for picture in generator.pictures(ws, inverted.deltas)])
+    return edit.drawn.dyed(made.square, pictures, parts_of(shop, to_frame(made.square), generator.job), factor)
 
 
 def finish(
@@ -248,19 +265,19 @@ def finish(
         return _sharpened(shop, change, sharpen, part)
 
     if sharpen > 0 and side > 1.3 * generator.resolution:
-        edited, laid = made_in(generator, edit, kept, square, sharpened=sharpened)
+        made = made_in(generator, edit, kept, square, sharpened=sharpened)
     else:
-        edited, laid = made_in(generator, edit, kept, square)
+        made = made_in(generator, edit, kept, square)
     job.report(0.8, "Putting it into the photo")
-    edited = dyed(shop, generator, edit, kept, edited)
+    edited = dyed(shop, generator, edit, kept, made)
     over = edit.drawn is not None and bool(edit.drawn.over)
     marks = drawing.marks_of(edited, face) if over or edit.lines > 0 else None
     if marks is not None:
         edited = lines.weathered(shop, edited, marks, edit.lines * kept, job)
-    result = to_frame(edited)
+    result = made.aligned(edited)
     if edit.drawn is not None and marks is not None:
         edited = drawing.laid_over(edited, marks, edit.drawn.sliders)
-    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
+    pixels, box = pasting.paste(edit.photo, face, square, edited, made.laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
     job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))

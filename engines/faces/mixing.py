@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.core.errors import OptionError
 from engines.faces import makeup
 from engines.faces.generator import to_frame
-from engines.faces.pasting import Change, Plane
+from engines.faces.motion import Change, Plane
 from engines.faces.values import Frame, Inverted, Latents
 
 # Layers by what they decide: 4 and 8 pixels pose and shape, 16 and 32 features, the rest colours and texture.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from engines.core.faces import Photo
 from engines.faces import pasting
 from engines.faces.generator import Generator, to_frame
+from engines.faces.motion import Change, Plane, smooth
 from engines.faces.outline import Outline
-from engines.faces.pasting import Change, Plane
 from engines.faces.values import Sliders
 
 OPENING = ("smile", "mouth_open")  # above 0
@@ -42,7 +42,7 @@ def opened(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
     far = np.hypot(
         (x - 0.5) / 0.20, (y - 0.70) / 0.16
     )  # from the middle of the mouth: at 1 the cheeks, at 1.5 the eyes
-    where = pasting.smooth(1.5 - far, 0, 0.5)[..., None]
+    where = smooth(1.5 - far, 0, 0.5)[..., None]
     return Change(before, np.asarray(before + where * (after - before), np.float32))
 
 

@@ -11,12 +11,13 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, lines, mouths, pasting, talking
+from engines.faces import drawing, lines, mouths, pasting, talking, teeth
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
+from engines.faces.motion import Change
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change
 from engines.faces.people import latents, resized
+from engines.faces.settling import calmed
 from engines.faces.sliders import Directions
 from engines.faces.steadying import POSE, by_kind, steadied
 from engines.faces.values import Inverted, Latents
@@ -152,7 +153,7 @@ class _Scene:
         """How the mouth opens, for each of some shifts of the likeness."""
         if shifts:
             for picture in self._generator.pictures(self._likeness + np.stack(shifts)):
-                yield mouths.opened(self._shut, picture)
+                yield teeth.parted(mouths.opened(self._shut, picture))
 
     def frame(
         self,
@@ -165,7 +166,7 @@ class _Scene:
 
         alone: see `steadied`; over: what lies over it; opening: how its mouth opens.
         """
-        change = Change(self._before, steadied(self._before, picture, alone))
+        change = calmed(self._before, picture, alone, self._outline)
         edited, laid = mouths.composed(self._square, opening, change, outline=self._outline)
         if not over:
             self._marks = None

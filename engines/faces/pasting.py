@@ -7,45 +7,21 @@ residual moves along with the flow between the two pictures, and its fine part f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.core import faces
 from engines.core.faces import Face, Photo
 from engines.core.image import Pixels
+from engines.faces.motion import COARSE, FLOW_SIDE, Change, Plane, even, motion, resized, smooth, warped
 from engines.faces.outline import Outline
 from engines.faces.toning import toned
 from engines.faces.values import Frame
 
-Plane = NDArray[np.float32]
 LEAST = 64
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
-_FLOW_SIDE = 256
-_PASSES = (3.0, 3.0, 2.0)  # one pass finds about 5 pixels of motion; the blur of each, in pixels
-_FADE_FROM, _FADE_TO = 0.035, 0.11  # difference of structure, of 1, at which old detail begins to fade, and is gone
 _REACH = 1.25  # of the field, where the head's own outline is known
 _DRAG = 48.0  # pixels of the flow around a head that go along with it
-_COARSE = 1 / 28  # width of the blur, of the side, that separates light and colour from structure
-
-
-@dataclass(frozen=True)
-class Change:
-    """What the generator made of a face without and with an edit, float32 (side, side, 3) in about [0, 1].
-
-    sharp: the edited one with finer detail, of any side; it shows where the photo's own gives way to what is new.
-    """
-
-    before: Plane
-    after: Plane
-    sharp: Plane | None = None
-
-    def at(self, side: int) -> Change:
-        """All at another size."""
-        sharp = None if self.sharp is None else _resized(self.sharp, side)
-        return Change(_resized(self.before, side), _resized(self.after, side), sharp)
 
 
 def field(side: int, reach: float = 1.0) -> Plane:
@@ -86,20 +62,20 @@ def composed(
     photo's place, (side, side, 1), None without an outline.
     """
     side = square.shape[0]
-    flow, apart = _motion(change)
+    flow, apart = motion(change)
     if around:
-        apart = np.maximum(apart, _spread(apart, around * _FLOW_SIDE))
+        apart = np.maximum(apart, _spread(apart, around * FLOW_SIDE))
     large = change.at(side)
     own = square.astype(np.float32) / np.float32(255)
     residual = own - large.before
-    wide = _resized(flow, side) * np.float32(side / _FLOW_SIDE)
-    moved = _moved(residual, wide)
-    moved = np.where(np.abs(wide).max(2, keepdims=True) < 0.05, residual, moved)
+    wide = resized(flow, side) * np.float32(side / FLOW_SIDE)
+    detail = warped(residual, wide)
+    detail = np.where(np.abs(wide).max(2, keepdims=True) < 0.05, residual, detail)
     fade = cv2.resize(apart, (side, side), interpolation=cv2.INTER_LINEAR)[..., None]
     sure = 1.001 - fade  # light and colour under new structure come from the unchanged surroundings
     weights = np.maximum(_blurred(sure, side)[..., None], 1e-4)
-    coarse, base = _blurred(moved * sure, side) / weights, _blurred(large.before * sure, side) / weights
-    made = large.after + moved
+    coarse, base = _blurred(detail * sure, side) / weights, _blurred(large.before * sure, side) / weights
+    made = large.after + detail
     new = large.after if large.sharp is None else large.sharp
     new = toned(new, np.asarray(base, np.float32), np.asarray(base + coarse, np.float32))
     made = made + fade * (new - made) - own
@@ -126,7 +102,7 @@ def _rims(outline: Outline, flow: Plane) -> tuple[Plane, Plane]:
     """Where the head is after it moved, with a soft rim, and where anything moves."""
     speed = cv2.dilate(np.hypot(flow[..., 0], flow[..., 1]), np.ones((15, 15), np.uint8))
     moves = smooth(np.asarray(cv2.GaussianBlur(speed, (0, 0), 3.0), np.float32), 1.0, 4.0)
-    return _rim(_moved(even(outline.head, _FLOW_SIDE), flow), 3), moves
+    return _rim(warped(even(outline.head, FLOW_SIDE), flow), 3), moves
 
 
 def _beside(own: Plane, outline: Outline, flow: Plane) -> tuple[Plane, Plane]:
@@ -135,18 +111,18 @@ def _beside(own: Plane, outline: Outline, flow: Plane) -> tuple[Plane, Plane]:
     What is next to the head goes along with its edge, less and less with the distance, and keeps the photo's detail.
     """
     side = own.shape[0]
-    head = even(outline.head, _FLOW_SIDE)
-    now = _moved(head, flow)
-    drawn = _dragged(flow, now) * _above_the_collar(_FLOW_SIDE) * _frame(_FLOW_SIDE)
-    pulled = _moved(own, _resized(drawn, side) * np.float32(side / _FLOW_SIDE))
-    pulled = _without(pulled, _rim(_moved(head, drawn), 5), _rim(now, 5))
+    head = even(outline.head, FLOW_SIDE)
+    now = warped(head, flow)
+    drawn = _dragged(flow, now) * _above_the_collar(FLOW_SIDE) * _frame(FLOW_SIDE)
+    pulled = warped(own, resized(drawn, side) * np.float32(side / FLOW_SIDE))
+    pulled = _without(pulled, _rim(warped(head, drawn), 5), _rim(now, 5))
     other = even(smooth(np.hypot(drawn[..., 0], drawn[..., 1]), 0.1, 0.6), side)[..., None]
     return own + other * (pulled - own), other
 
 
 def _without(picture: Plane, head: Plane, unknown: Plane) -> Plane:
     """A picture with what is beside it in place of bits of head (S, S), OpenCV's inpainting (Telea 2004)."""
-    eight = np.clip(even(picture, _FLOW_SIDE) * 255, 0, 255).astype(np.uint8)
+    eight = np.clip(even(picture, FLOW_SIDE) * 255, 0, 255).astype(np.uint8)
     made = cv2.inpaint(eight, (np.maximum(unknown, head) > 0.5).astype(np.uint8), 3, cv2.INPAINT_TELEA)
     side = picture.shape[0]
     rest = even(made.astype(np.float32) / np.float32(255), side) - picture
@@ -180,55 +156,17 @@ def _rim(head: Plane, width: int) -> Plane:
     return np.asarray(cv2.GaussianBlur(wider, (0, 0), 2.0), np.float32)
 
 
-def _motion(change: Change) -> tuple[Plane, Plane]:
-    """(flow, apart) at _FLOW_SIDE: where in `before` each pixel of `after` comes from, (S, S, 2) in pixels, and how
-    different the two still are there once moved, (S, S) from 0 to 1.
-    """
-    two = change.at(_FLOW_SIDE)
-    before, after = (_structure(picture) for picture in (two.before, two.after))
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.zeros((_FLOW_SIDE, _FLOW_SIDE, 2), np.float32)
-    for calm in _PASSES:
-        found = search.calc(_grey(after), _grey(_moved(before, flow)), np.zeros_like(flow))
-        rest: Plane = np.asarray(cv2.GaussianBlur(found, (0, 0), calm), np.float32)
-        flow = _moved(flow, rest) + rest
-    moved = _moved(before, flow)
-    still = np.abs(after - before) < np.abs(after - moved)  # where moving explains less than staying
-    weight = cv2.GaussianBlur((~still).astype(np.float32), (0, 0), 4.0)
-    flow = flow * smooth(np.asarray(weight, np.float32), 0.2, 0.6)[..., None]
-    moved = _moved(before, flow)
-    apart = np.asarray(cv2.GaussianBlur(np.abs(after - moved), (0, 0), 2.5), np.float32)
-    return flow, smooth(apart, _FADE_FROM, _FADE_TO)
-
-
 def _above_the_collar(side: int) -> Plane:
     """1 down to the chin, falling to 0 on the neck, (side, side, 1): a head turns in its collar, which stays."""
     y = (np.arange(side, dtype=np.float32) + 0.5) / side
     return np.broadcast_to((1 - smooth(y, 0.84, 0.95))[:, None, None], (side, side, 1))
 
 
-def unexplained(change: Change, head: Plane) -> float:
-    """How much of a head (n, n) is after an edit nothing that moved there but drawn anew, 0 to 1."""
-    flow, apart = _motion(change)
-    there = _moved(even(head, _FLOW_SIDE), flow) > 0.5
-    return float(apart[there].mean()) if there.any() else 0.0
-
-
-def _structure(picture: Plane) -> Plane:
-    """Luma without what is coarse: light and colour do not count as structure."""
-    luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), _FLOW_SIDE * 2 * _COARSE), np.float32)
-
-
 def _blurred(plane: Plane, side: int) -> Plane:
     """Without what is finer than light and colour; at a quarter of the size, where it is as good and quick."""
     small = cv2.resize(plane, (max(side // 4, 16),) * 2, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), small.shape[0] * _COARSE)
+    small = cv2.GaussianBlur(small, (0, 0), small.shape[0] * COARSE)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _grey(structure: Plane) -> NDArray[np.uint8]:
-    return np.clip(structure * 300 + 128, 0, 255).astype(np.uint8)
 
 
 def paste(
@@ -299,32 +237,3 @@ def aligned(photo: Pixels, face: Face, side: int) -> Frame:
         )
         return faces.align(np.ascontiguousarray(part), moved, side)
     return faces.align(np.ascontiguousarray(photo[..., :3]), face, side)
-
-
-def _resized(picture: Plane, side: int) -> Plane:
-    if picture.shape[0] == side:
-        return picture
-    kind = cv2.INTER_LANCZOS4 if side > picture.shape[0] else cv2.INTER_AREA
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=kind), np.float32)
-
-
-def even(plane: Plane, side: int) -> Plane:
-    """At another size without overshoot: two masks that share a place must not come to more than 1."""
-    if plane.shape[0] == side:
-        return plane
-    kind = cv2.INTER_LINEAR if side > plane.shape[0] else cv2.INTER_AREA
-    return np.asarray(cv2.resize(plane, (side, side), interpolation=kind), np.float32)
-
-
-def _moved(plane: Plane, flow: Plane) -> Plane:
-    """Each pixel taken from where the flow points to, in pixels of this plane."""
-    y, x = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]].astype(np.float32)
-    kind = cv2.INTER_CUBIC if plane.ndim == 3 else cv2.INTER_LINEAR
-    made = cv2.remap(plane, x + flow[..., 0], y + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(made, np.float32)
-
-
-def smooth(x: NDArray[np.floating], low: float, high: float) -> Plane:
-    """0 below low, 1 above high, a smooth step between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -18,9 +18,9 @@ from engines.faces.finding import chosen
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
 from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
+from engines.faces.motion import Change, Plane, Shift, even
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change, Plane
 from engines.faces.people import sheet
 from engines.faces.values import Finished, FoundFace, Frame, Inverted, Latents, Sliders
 from engines.faces.workshop import Workshop
@@ -193,9 +193,9 @@ def made_up(
     """
     edit = slider_edit(shop, photo, inverted, sliders) if sliders else _untouched(photo, inverted)
 
-    def paint(square: Plane, factor: float) -> Plane:
+    def paint(square: Plane, factor: float, shift: Shift) -> Plane:
         side = square.shape[0]
-        seen = to_frame(pasting.even(square, makeup.SIDE))
+        seen = to_frame(even(square, makeup.SIDE))
         own = seen.astype(np.float32) / np.float32(255)
         parts = {name: value * factor for name, value in strengths.items()}
         painted = own if reference is None else makeup.transferred(seen, reference, parts)
@@ -204,7 +204,7 @@ def made_up(
             weight = np.maximum.reduce([strengths[name] * masks[name] for name in makeup.REGIONS])
             opening = np.float32(0) if edit.opening is None else edit.opening(factor)
             bare = replace(inverted, ws=edit.after(factor) + opening)
-            change = changed(generator, slider_edit(shop, photo, bare, {"makeup": amount}), factor)
+            change = changed(generator, slider_edit(shop, photo, bare, {"makeup": amount}), factor).along(shift)
             painted = painted + pasting.compose(seen, change, weight=weight.astype(np.float32)) - own
         correction = cv2.resize(painted - own, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.asarray(np.clip(square + correction, 0, 1), np.float32)

@@ -6,18 +6,18 @@ and of a head drawn anew in large parts nothing is left of the photo but a smear
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from functools import partial
 
-from engines.faces import pasting
 from engines.faces.generator import Generator
+from engines.faces.motion import Change, unexplained
 from engines.faces.parting import parts_of
-from engines.faces.pasting import Change
+from engines.faces.settling import settled
 from engines.faces.steadying import POSE
 from engines.faces.values import Inverted
 from engines.faces.workshop import Workshop
 
-INVENTED = 0.015  # part of a turned head that may be drawn anew
-_STEPS = (0.25, 0.5, 0.75, 1.0)
+INVENTED = 0.01  # part of a turned head that may be drawn anew
 _LEAST = 0.15  # every head turns so far
 
 
@@ -27,24 +27,24 @@ def reach(shop: Workshop, generator: Generator, who: Inverted) -> dict[str, tupl
     names = [name for name in directions.names if str(directions.entry(name).get("group") or "").lower() == POSE]
     if not names:
         return {}
-    head = parts_of(shop, who.square, generator.job).outline.head
+    outline = parts_of(shop, who.square, generator.job).outline
     before = generator.picture(who)
-    found = {}
-    for name in names:
-        ends = []
-        for sign in (-1.0, 1.0):
-            ws = np.stack([who.ws + directions.shift({name: sign * step}) for step in _STEPS])
-            new = [pasting.unexplained(Change(before, after), head) for after in generator.pictures(ws, who.deltas)]
-            ends.append(sign * _last(new))
-        found[name] = (ends[0], ends[1])
-    return found
+
+    def invented(name: str, sign: float, part: float) -> float:
+        after = generator.picture(who, who.ws + directions.shift({name: sign * part}))
+        return unexplained(settled(Change(before, after), after, outline), outline.head)
+
+    return {name: (-_end(partial(invented, name, -1.0)), _end(partial(invented, name, 1.0))) for name in names}
 
 
-def _last(invented: list[float]) -> float:
-    """The first step's value at which too much is invented, between steps in proportion; 1 if none is."""
-    known = [0.0, *invented]
-    values = (0.0, *_STEPS)
-    for low, high, start, end in zip(known[:-1], known[1:], values[:-1], values[1:], strict=True):
-        if high > INVENTED:
-            return max(_LEAST, start + (end - start) * max(0.0, INVENTED - low) / (high - low))
-    return 1.0
+def _end(invented: Callable[[float], float]) -> float:
+    """The value at which too much is invented, 1 if it never is: between quarters in proportion, by two halvings."""
+    low, high = 0.0, 1.0
+    known = {low: 0.0, high: invented(high)}
+    if known[high] <= INVENTED:
+        return 1.0
+    for _ in range(2):
+        middle = (low + high) / 2
+        known[middle] = invented(middle)
+        low, high = (low, middle) if known[middle] > INVENTED else (middle, high)
+    return max(_LEAST, low + (high - low) * (INVENTED - known[low]) / (known[high] - known[low]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,25 @@ FIRST_SECONDS, LEARN_SECONDS = 10.0, 15.0  # at most, until a photo's face can b
 
 
 @dataclass(frozen=True)
+class Seat:
+    """A face of a photo that somebody edited, and what was done to it."""
+
+    sitting: Sitting
+    wish: Wish
+
+
+@dataclass(frozen=True)
 class Brought:
-    """A photo that was brought, and who was found in it."""
+    """A photo that was brought, and who was found in it.
+
+    shot: with what was done to the faces that do not sit now.  origin: as it arrived, None where `shot` is.
+    seats: number of a face -> what is known of it; who comes back is neither learned nor edited anew.
+    """
 
     shot: Shot
     faces: tuple[FoundFace, ...]
+    origin: Shot | None = None
+    seats: Mapping[int, Seat] = field(default_factory=dict)
 
 
 def bring(desk: Desk, path: Path, job: Job) -> Brought:
@@ -48,7 +62,8 @@ def choices(brought: Brought) -> dict[str, Any]:
         {"number": face.number, "box": list(face.box), "hints": list(face.hints), "usable": face.usable}
         for face in brought.faces
     ]
-    return {"name": shot.name, "picture": shot.before, "width": shot.width, "height": shot.height, "faces": faces}
+    size = {"width": shot.width, "height": shot.height}
+    return {"name": shot.name, "picture": shot.before, **size, "faces": faces, "origin": (brought.origin or shot).path}
 
 
 def nearest(brought: Brought, box: object) -> int | None:
@@ -64,13 +79,21 @@ def nearest(brought: Brought, box: object) -> int | None:
     return best.number if left < x < right and top < y < bottom else None
 
 
-def carried(desk: Desk, brought: Brought, sitting: Sitting, wish: Wish) -> Brought:
-    """The photo with what was done to one face, for the next one; the photo itself where nothing was done."""
-    if not wish.sliders:
-        return brought
-    target = new_file(f"{Path(brought.shot.name).stem}.png")
-    desk.write(target, sitting, wish)
-    return Brought(replace(read_shot(target), name=brought.shot.name), brought.faces)
+def carried(desk: Desk, brought: Brought, sitting: Sitting, wish: Wish, number: int) -> Brought:
+    """The photo for the next face, of this number: with what was done to all others, and to this one nothing.
+
+    sitting, wish: the face that is left, and what was done to it.
+    """
+    origin, seats = brought.origin or brought.shot, dict(brought.seats)
+    if sitting.face:
+        seats[sitting.face.number] = Seat(sitting, wish)
+    shot = origin
+    for one, seat in seats.items():
+        if one != number and seat.wish.sliders:
+            target = new_file(f"{Path(origin.name).stem}.png")
+            desk.write(target, replace(seat.sitting, shot=shot), seat.wish)
+            shot = replace(read_shot(target), name=origin.name)
+    return Brought(shot, brought.faces, origin, seats)
 
 
 @answering
@@ -79,8 +102,20 @@ def second(desk: Desk, asked: Mapping[str, Any]) -> Answer:
     return {"choose": choices(bring(desk, uploaded(str(asked.get("path") or "")), Job()))}
 
 
+def done_before(brought: Brought, number: int) -> dict[str, Any] | None:
+    """What was done to a face when it sat before, as the page sets it; None for one that did not."""
+    seat = brought.seats.get(number)
+    return None if seat is None else {name: vars(seat.wish)[name] for name in ("sliders", "keep", "sharpen")}
+
+
 def sit(desk: Desk, brought: Brought, number: int, job: Job) -> Sitting:
-    """A face of a photo into the generator: it can be edited at once. OptionError for one that is not there."""
+    """A face of a photo into the generator: it can be edited at once. OptionError for one that is not there.
+
+    One that sat before is known, and sits down again.
+    """
+    if number in brought.seats:
+        known = brought.seats[number].sitting
+        return desk.sittings.put(replace(known, shot=brought.shot, picture=brought.shot.before))
     face = next((one for one in brought.faces if one.number == number), None)
     if face is None:
         raise OptionError("There is no such face in this photo. Choose one of the boxes.")

@@ -47,8 +47,8 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("Serious", "serious"),
     ("Grey hair", "grey hair"),
     ("Glasses", "glasses"),
-    ("Evening look", "makeup, warm light"),
-    ("Beard", "stubble"),
+    ("Evening look", "makeup, slightly warm light"),
+    ("Beard", "beard"),
 )
 
 Asked = Mapping[str, Any]
@@ -284,7 +284,7 @@ class Desk:
 
     def made(self, sitting: Sitting, wish: Wish) -> Made:
         """The finished picture, from what is kept if it was made just now."""
-        id = f"{sitting.key} {sitting.version} {wish.id}"
+        id = f"{sitting.key} {sitting.version} {sitting.shot and sitting.shot.path} {wish.id}"
         with self._lock:
             kept = self._made.get(id)
         if kept is not None:

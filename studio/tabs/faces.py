@@ -28,7 +28,15 @@ from studio.tab import Tab
 from studio.widgets import QUIET, WORK
 
 Page = dict[str, Any]  # the value of studio/web/faces.js: what the server says, in any order
-EMPTY: Page = {"turn": "", "subject": None, "choose": None, "asks": False, "work": None, "product": None}
+EMPTY: Page = {
+    "turn": "",
+    "subject": None,
+    "look": None,  # what was done to it before
+    "choose": None,
+    "asks": False,
+    "work": None,
+    "product": None,
+}
 OPEN_TAB = """() => {
   if (new URLSearchParams(location.search).get("tool") !== "faces") return [];
   [...document.querySelectorAll("#rooms [role=tab]")].find((tab) => tab.textContent.trim() === "Faces")?.click();
@@ -66,9 +74,9 @@ class Room:
                     yield brought, sitting, {**before[2], "choose": arrivals.choices(brought), "asks": True}
                     return
             elif sitting is not None and sitting.shot == brought.shot:
-                people, was, wish = brought, self.awake(sitting.key, sitting), Wish.of(asked)
+                people, was, wish, to = brought, self.awake(sitting.key, sitting), Wish.of(asked), int(number)
                 brought = yield from follow(
-                    lambda job: arrivals.carried(self.desk, people, was, wish),
+                    lambda job: arrivals.carried(self.desk, people, was, wish, to),
                     lambda now: (*before[:2], {**before[2], "work": look(now)}),
                     stop=stop,
                 )
@@ -79,8 +87,10 @@ class Room:
                 lambda now: (*before[:2], {**before[2], "choose": faces, "work": {**look(now), "number": chosen}}),
                 stop=stop,
             )
-            before = (people, made, {**self.page(made), "choose": faces})
+            before = (people, made, {**self.page(made), "choose": faces, "look": arrivals.done_before(people, chosen)})
             yield before
+            if made.version > 1:
+                return
             tuned = yield from follow(
                 lambda job: arrivals.learn(self.desk, made, job),
                 lambda now: (*before[:2], {**before[2], "work": {**look(now), "number": chosen, "tuning": True}}),

@@ -104,7 +104,8 @@ function makeEdits({ portrait, look, on }) {
     redo: () => travel(future, past),
     get sharpened() { return sharpened; },  // a promise: the sharpening that is under way has ended
     get can() { return { undo: past.length > 0, redo: future.length > 0 }; },
-    // Somebody else sits down: `fresh` forgets what was done to the one before.
-    begin(fresh) { if (fresh) { past = []; future = []; } settled = snapshot(); },
+    get history() { return { past, future }; },
+    // Somebody else sits down: `fresh` forgets what was done to the one before; who comes back brings a history along.
+    begin(fresh, history = { past: [], future: [] }) { if (fresh) ({ past, future } = history); settled = snapshot(); },
   };
 }

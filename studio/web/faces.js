@@ -4,7 +4,8 @@ const { el, icon, url, time } = window.Studio;
 const config = props.setup;
 let subject = null, waiting = null, seen = {}, local = null, left = null, page = "sliders";
 const SHARPENING = "Sharpening the change …", HALF = { coarse: 0.5, middle: 0.5, fine: 0.5 };
-let other = null, mix = HALF;
+let other = null, mix = HALF, seat = null;  // seat: which face of which photo sits
+const histories = new Map();
 
 const button = (label, name, action, ...shown) => el("button.plainly", { type: "button", "data-do": name, "aria-label": label, title: label, onclick: action },
   ...(shown.length ? shown : [label]));
@@ -102,13 +103,15 @@ async function sitDown(next, unusual, sliders, rest = {}) {
 
 async function adopt(next, wanted = {}) {
   if (subject?.kind === "photo" && next.kind === "new") left = { subject, look: look.get() };
+  if (seat) histories.set(seat, edits.history);
+  seat = next.kind === "photo" && props.value.choose ? `${props.value.choose.origin} ${next.box}` : null;
   await portrait.load(next, url);
   const fresh = next.key !== subject?.key;
   subject = next;
   waiting = null;
   if (fresh) product.draw(null);
   look.set(wanted);
-  edits.begin(fresh);
+  edits.begin(fresh, histories.get(seat));
   draw();
   edits.live();
   edits.release();
@@ -287,7 +290,7 @@ async function heard() {
     [seen.subject, seen.version] = [value.subject.key, value.subject.version];
     ways.show("photo");
     left = null;
-    await adopt(value.subject);
+    await adopt(value.subject, value.look || {});
   } else if (value.subject && value.subject.version !== seen.version) {  // the same face, learned better meanwhile
     seen.version = value.subject.version;
     if (left?.subject.key === value.subject.key) left.subject = value.subject;

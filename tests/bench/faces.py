@@ -3,6 +3,7 @@
     python -m tests.bench.faces inversion [--data faces.zip] [--count 10]   how alike a photo's copy is, and seconds
     python -m tests.bench.faces sliders [--count 50]                        monotone, identity, what else moves
     python -m tests.bench.faces ages --data faces.zip [--count 20]          which ages in years are reached
+    python -m tests.bench.faces turns [--data faces.zip] [--count 10]       what a turned head changes beside its neck
     python -m tests.bench.faces latency                                     a dragged slider's frame, 1 and 10 users
     python -m tests.bench.faces strips OUT [PHOTO …]                        every slider on photos, to be looked at
 
@@ -38,6 +39,8 @@ from engines.core.image import read_image
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
 from engines.faces.newcomers import MODEL
+from engines.faces.parting import parts_of
+from engines.faces.pasting import aligned
 from engines.faces.photos import Ages
 from engines.faces.workshop import Workshop
 from engines.train.metrics import perceptual_distance
@@ -133,6 +136,28 @@ def ages(engines: Engines, data: Path, count: int, model: str) -> dict[str, Any]
     return table
 
 
+def turns(engines: Engines, data: Path | None, count: int, model: str) -> dict[str, Any]:
+    """At both ends of the yaw slider: identity distance, and how much changes beside the neck, of 255."""
+    faces, shop = engines[FaceEditing], Workshop(engines.catalogue, engines.residency)
+    others = squares(data, count) if data else []
+    photos = [astronaut(), *(np.pad(one, ((32, 32), (32, 32), (0, 0)), "reflect") for one in others)]
+    side, rows = 256, []
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    for photo in photos:
+        inverted = faces.refine(faces.invert(photo, model=model))
+        head = cv2.resize(parts_of(shop, inverted.square, Job()).outline.head, (side, side))
+        beside = (head == 0) & (y > 0.78) & (y < 0.95) & (np.abs(x - 0.5) < 0.4)
+        for end in (-1.0, 1.0):
+            done = faces.finish(photo, inverted, {"yaw": end})
+            was, now = (aligned(one, inverted.face, side).astype(np.float32) for one in (photo, done.pixels))
+            rows.append((np.abs(was - now).mean(2)[beside].mean() if beside.any() else 0.0, done.distance))
+        print(*(f"{change:.1f} {distance:.2f}" for change, distance in rows[-2:]), file=sys.stderr, flush=True)
+    return {
+        name: {"median": round(float(np.median(column)), 2), "worst": round(float(np.max(column)), 2)}
+        for name, column in zip(("beside_the_neck", "identity_distance"), np.array(rows).T, strict=True)
+    }
+
+
 def latency(faces: FaceEditing, model: str) -> dict[str, Any]:
     """Milliseconds of one frame with tuning, alone and with ten users dragging at once."""
     tuned = faces.refine(faces.invert(astronaut(), steps=5, model=model), steps=2)
@@ -190,7 +215,7 @@ def strips(faces: FaceEditing, target: Path, photos: list[Path], model: str) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("inversion", "sliders", "ages", "latency", "strips"))
+    parser.add_argument("what", choices=("inversion", "sliders", "ages", "turns", "latency", "strips"))
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=None)
@@ -205,6 +230,8 @@ def main() -> int:
         result = face_sliders.measured(faces, args.count or 50, args.model, args.only)
     elif args.what == "ages":
         result = ages(engines, args.data, args.count or 20, args.model)
+    elif args.what == "turns":
+        result = turns(engines, args.data, args.count or 10, args.model)
     elif args.what == "latency":
         result = latency(faces, args.model)
     else:

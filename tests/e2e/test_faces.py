@@ -346,6 +346,26 @@ def test_what_was_done_to_one_face_stays_when_the_next_is_edited(
         changed = (np.asarray(image) != both).any(2)
     assert changed[:, :200].any() and changed[:, 312:].any()
 
+    undo = page.get_by_role("button", name="Undo (Ctrl Z)")
+    thumbs.nth(0).click()  # who comes back finds sliders and steps as they were
+    expect(thumbs.nth(0)).to_have_attribute("aria-pressed", "true", timeout=LONG)
+    expect(page.locator("#faces [data-slider=smile]")).to_have_value("-0.9")
+    undo.click()
+    expect(page.locator("#faces [data-slider=smile]")).to_have_value("0")
+    expect(undo).to_be_disabled()
+    expect(page.locator("#faces .verdict")).to_have_text("Untouched")
+    page.wait_for_function(CALM)
+    save(page).save_as(tmp_path / "undone.png")
+    with Image.open(tmp_path / "undone.png") as image:
+        changed = (np.asarray(image) != both).any(2)
+    assert not changed[:, :200].any() and changed[:, 312:].any(), "only the other one is still changed"
+    page.get_by_role("button", name="Redo (Ctrl Y)").click()
+    expect(page.locator("#faces [data-slider=smile]")).to_have_value("-0.9")
+    thumbs.nth(1).click()
+    expect(thumbs.nth(1)).to_have_attribute("aria-pressed", "true", timeout=LONG)
+    expect(page.locator("#faces [data-slider=smile]")).to_have_value("-0.9")
+    expect(undo).to_be_enabled()
+
 
 def test_a_tool_keeps_the_sliders_and_takes_a_face_of_the_other_photo(page: Page, tmp_path: Path) -> None:
     one = data.astronaut()[:256, 80:336]

@@ -23,10 +23,11 @@ from engines.core.errors import ImageError, OptionError
 from engines.core.job import Job
 from engines.core.provenance import is_marked, read_recipe
 from engines.face_editing import FaceEditing
+from engines.faces import words
 from engines.faces.values import Finished
 from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
-from studio.faces.desk import Desk
+from studio.faces.desk import PRESETS, Desk
 from studio.faces.sitting import Gone, Sitting, Sittings, to_canvas
 
 
@@ -186,6 +187,8 @@ def test_presets_use_sliders_that_are_there(desk: Desk) -> None:
     assert {"Friendly", "Ten years on"} <= set(titles)
     assert all(set(preset["sliders"]) <= names for preset in setup["presets"])
     assert setup["reason"] == ""
+    beard = words.read(dict(PRESETS)["Beard"], [{"name": "beard", "low": 0.0, "high": 1.0}])
+    assert beard.sliders["beard"] >= 0.8 and not beard.ignored, "a beard and no stubble"
 
 
 @pytest.mark.parametrize("asked", [None, 3, {}, {"key": "x", "sliders": {"smile": 9}}])
@@ -239,14 +242,37 @@ def sitting(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
 def test_the_next_face_gets_the_picture_as_it_is_now(desk: Desk, sitting: Sitting, files: Path) -> None:
     assert sitting.shot and sitting.face
     brought = arrivals.Brought(sitting.shot, tuple(desk.engine.detect(desk.sittings.photo(sitting.shot).pixels)))
-    assert arrivals.carried(desk, brought, sitting, Wish()) is brought
-    next_one = arrivals.carried(desk, brought, sitting, Wish(sliders={"smile": 0.9}))
+    assert arrivals.carried(desk, brought, sitting, Wish(), 1).shot == brought.shot
+    next_one = arrivals.carried(desk, brought, sitting, Wish(sliders={"smile": 0.9}), 1)
     assert (next_one.faces, next_one.shot.name) == (brought.faces, "two.png")
     was, now = (np.asarray(Image.open(shot.path)) for shot in (sitting.shot, next_one.shot))
     assert (was[:, :256] != now[:, :256]).any() and np.array_equal(was[:, 256:], now[:, 256:])
     assert read_recipe(next_one.shot.path).options["smile"] == 0.9
     assert [arrivals.nearest(brought, list(face.box)) for face in brought.faces] == [0, 1]
     assert arrivals.nearest(brought, [0, 0, 3, 3]) is None and arrivals.nearest(brought, None) is None
+
+
+def test_who_comes_back_finds_what_was_done_and_nobody_else_s_undone(
+    desk: Desk, sitting: Sitting, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "FIRST_SECONDS", 1.0)
+    assert sitting.shot
+    first, wish = arrivals.Brought(sitting.shot, tuple(arrivals.bring(desk, Path(sitting.shot.path), Job()).faces)), 0.9
+    second = arrivals.carried(desk, first, sitting, Wish(sliders={"smile": wish}, keep=0.1), 1)
+    assert arrivals.done_before(second, 1) is None
+    other = arrivals.sit(desk, second, 1, Job())
+    assert other.shot == second.shot
+    back = arrivals.carried(desk, second, other, Wish(sliders={"age": 0.8}), 0)
+    assert arrivals.done_before(back, 0) == {"sliders": {"smile": wish}, "keep": 0.1, "sharpen": 0.0}
+    monkeypatch.setattr(desk.engine, "invert", None)  # nobody is learned twice
+    again = arrivals.sit(desk, back, 0, Job())
+    assert again.who is sitting.who and again.shot == back.shot and desk.sittings.get(sitting.key) is again
+    was, now = (np.asarray(Image.open(shot.path)) for shot in (sitting.shot, back.shot))
+    assert np.array_equal(was[:, :256], now[:, :256]), "unedited, to be edited and undone"
+    assert (was[:, 256:] != now[:, 256:]).any(), "and the other one as he was left"
+    assert arrivals.choices(back)["origin"] == arrivals.choices(first)["origin"] == sitting.shot.path
+    made = desk.made(again, Wish(sliders={"smile": wish}, keep=0.1)).pixels
+    assert np.array_equal(made[:, 300:], now[:, 300:]), "not the picture that was made of the photo before"
 
 
 def test_a_tool_takes_the_sliders_along(desk: Desk, sitting: Sitting, files: Path) -> None:

@@ -330,12 +330,13 @@ def test_known_sliders_are_lengthened_and_measured_again(monkeypatch: pytest.Mon
     trial = Trial(Flat(), Reader(), everyone, count=8, seed=0)  # type: ignore[arg-type]
     step = torch.zeros(15, 6)
     step[12:, 0] = 1.0  # the last level's latents, which go on in the level that is new
-    before = Found("smile", "", "", "", "", "Smiling", -1.0, 2.0, 0.5, 0.9, 0.9, "age", 9.0, (12, 15), "axes")
+    before = Found("smile", "", "", "", "", "Smiling", -1.0, 2.0, 0.5, 0.9, 0.9, "age", 9.0, (12, 15), "axes", bend=0.6)
     said: list[str] = []
     (found,), (longer,) = retold.all_figures(trial, ([before], [step]), strips=tmp_path, say=said.append)
     assert longer.shape == (18, 6) and longer[12:, 0].tolist() == [1.0] * 6 and not longer[:12].any()
     assert (found.low, found.high, found.layers, found.method) == (-1.0, 2.0, (12, 18), "axes")
     assert found.label == "Smile" and found.monotone == 1.0 and found.identity == 0.25
+    assert found.bend == 0.6, "a bend is no figure, and outlives a second measuring"
     # six of eighteen layers by one: a third of 0.2, over three units; green moves Male half as much, in its own spread
     assert found.change == pytest.approx(3 * 0.2 / 3, abs=1e-3) and found.moves_most == "Male"
     apart = 0.5 * float(everyone.spread[0] / everyone.spread[1])
