@@ -14,7 +14,7 @@ from engines.inpaint import completing
 from engines.inpaint.completing import completed
 from engines.inpaint.detail import enlarged
 from engines.inpaint.filling import CELL, CONTEXT, SEEN, THICK, Floats, Holes, fill, look, plan
-from engines.inpaint.matching import PATCH, borrow
+from engines.inpaint.matching import PATCH, Field, borrow
 from engines.models.inpaint_unet import pull_push
 
 
@@ -150,6 +150,24 @@ def test_a_large_fill_has_the_grain_around_it() -> None:
     assert 0.7 < high[inside].var() / high[ring].var() < 1.3
     smooth = fill(image, hole, see, detail=0.0, job=Job())
     assert (smooth - cv2.GaussianBlur(smooth, (0, 0), 2))[inside].var() < 0.2 * high[ring].var()
+
+
+def test_fine_detail_of_many_places_shows_no_squares_and_is_as_strong() -> None:
+    y, x = np.mgrid[:240, :320]
+    wave = np.sin(2 * np.pi * x / 9) * np.sin(2 * np.pi * y / 11)
+    image = np.repeat(0.5 + 0.2 * wave[..., None], 3, 2).astype(np.float32)
+    hole = disc(240, 320, 80)
+    small = np.full((30, 40, 3), 0.5, np.float32)  # an eighth, where the wave is grey
+    at = np.argwhere(np.ones((30, 40), bool))
+    rng = np.random.default_rng(0)
+    field = Field(at, np.c_[rng.integers(1, 4, len(at)), rng.integers(1, 39, len(at))], np.zeros(len(at), np.float32))
+    out = enlarged(small, field, image, hole, detail=1.0, check=lambda: None)
+    assert np.array_equal(out[~hole], image[~hole])
+    inside = disc(240, 320, 70)
+    steps = np.abs(np.diff(out[..., 0], axis=1))[:, :319]
+    border = inside[:, :319] & (np.arange(319) % 8 == 7)[None]
+    assert steps[border].mean() < 1.15 * steps[inside[:, :319] & ~border].mean()
+    assert 0.8 < out[inside].std() / image[inside].std() < 1.2
 
 
 def test_without_a_field_enlarging_is_smooth() -> None:

@@ -16,6 +16,9 @@ from engines.inpaint.matching import Field
 
 Floats = NDArray[np.float32]
 Holes = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+AT_ONCE = 1 << 18  # pixels that are given their detail in one go: memory is little
 
 
 def enlarged(
@@ -35,13 +38,39 @@ def enlarged(
     coarse = cv2.resize(image * known[..., None], (w, h), interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-3)
     fine = image - cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     check()
-    offsets = np.zeros((h, w, 2), np.float32)
-    offsets[field.at[:, 0], field.at[:, 1]] = field.source - field.at
     y, x = np.nonzero(hole)
-    py, px = np.minimum(y * h // height, h - 1), np.minimum(x * w // width, w - 1)
-    sy = np.clip(y + np.round(offsets[py, px, 0] * height / h).astype(np.intp), 0, height - 1)
-    sx = np.clip(x + np.round(offsets[py, px, 1] * width / w).astype(np.intp), 0, width - 1)
-    lent = ~hole[sy, sx]
     out = image.copy()
-    out[y, x] = smooth[y, x] + (np.float32(detail) * lent)[:, None] * fine[sy, sx]
+    for some in np.array_split(np.arange(len(y)), -(-len(y) // AT_ONCE)):
+        at = y[some], x[some]
+        out[at] = smooth[at] + np.float32(detail) * _lent(fine, hole, field, (h, w), *at)
+        check()
     return out
+
+
+def _lent(fine: Floats, hole: Holes, field: Field, size: tuple[int, int], y: Ints, x: Ints) -> Floats:
+    """The finest frequencies (H, W, 3) for places (y, x) of the hole: (N, 3), as strong as where they come from.
+
+    A place of the field, which is of a smaller size, stands for many pixels. What four of them lend is mixed, or else
+    squares would show; where they lend from different places, the mixture would be weaker than each and is amplified.
+    """
+    (height, width), (h, w) = hole.shape, size
+    offsets = np.zeros((h, w, 2), np.intp)
+    ways = (field.source - field.at) * np.array([height / h, width / w])
+    offsets[field.at[:, 0], field.at[:, 1]] = np.round(ways).astype(np.intp)
+    fy, fx = (y + 0.5) * h / height - 0.5, (x + 0.5) * w / width - 0.5
+    top, left = np.floor(fy).astype(np.intp), np.floor(fx).astype(np.intp)
+    down, right = (fy - top).astype(np.float32), (fx - left).astype(np.float32)
+    lent = np.zeros((len(y), 3), np.float32)
+    voices: list[tuple[Ints, Floats]] = []  # what each says, as one number, and how loudly
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        way = offsets[np.clip(top + dy, 0, h - 1), np.clip(left + dx, 0, w - 1)]
+        sy, sx = np.clip(y + way[:, 0], 0, height - 1), np.clip(x + way[:, 1], 0, width - 1)
+        weight = np.abs(1 - dy - down) * np.abs(1 - dx - right) * ~hole[sy, sx]
+        lent += weight[:, None] * fine[sy, sx]
+        voices.append((way[:, 0] * (2 * width + 1) + way[:, 1], weight.astype(np.float32)))
+    loud = np.sum([weight for _, weight in voices], 0)
+    # of sources that have nothing to do with each other, variances add up
+    variance = np.sum([one * other * (a == b) for a, one in voices for b, other in voices], 0)
+    return np.asarray(
+        lent / np.sqrt(np.maximum(variance, 1e-6))[:, None] * np.minimum(1, 2 * loud)[:, None], np.float32
+    )
