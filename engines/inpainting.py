@@ -167,7 +167,7 @@ class Inpainting(Engine):
         """A mask, uint8 (H, W), of what a picture has too much of; all 0 where nothing is found.
 
         kind: "scratches" (dust and thin straight scratches of old prints), "text" (captions and subtitles laid over),
-        "date" (white, green or yellow to red stamps near a corner). job.facts gain found, percent of the picture.
+        "date" (white, green or yellow to red stamps near the border). job.facts gain found, percent of the picture.
         """
         job, start = take(job), time.perf_counter()
         checks.image(image)
