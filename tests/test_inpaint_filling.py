@@ -14,7 +14,7 @@ from engines.inpaint import completing
 from engines.inpaint.completing import completed
 from engines.inpaint.detail import enlarged
 from engines.inpaint.filling import CELL, CONTEXT, SEEN, THICK, Floats, Holes, fill, look, plan
-from engines.inpaint.matching import PATCH, Field, borrow
+from engines.inpaint.matching import PATCH, Field, borrow, shared
 from engines.models.inpaint_unet import pull_push
 
 
@@ -87,6 +87,18 @@ def test_matches_are_known_and_alike() -> None:
     almost = np.ones_like(hole)
     almost[:8] = False
     assert completed(image, almost) is None
+
+
+def test_what_is_plain_is_not_borrowed_by_everybody_unless_it_fits_far_better() -> None:
+    side = np.arange(24)
+    lots = np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2) // 6
+    known = torch.full((len(lots), 2), 0.02)
+    known[(lots == 0).all(1)] = 0.0  # one lot is a little nearer to what all ask for
+    used = shared(torch.zeros(300, 2), known, lots, lambda: None)
+    assert len(np.unique(lots[used], axis=0)) == 16
+    known[(lots != 0).any(1)] = 0.5
+    used = shared(torch.zeros(300, 2), known, lots, lambda: None)
+    assert (lots[used] == 0).all()
 
 
 @pytest.mark.parametrize(("tint", "taken"), [(0.02, "bold"), (0.5, "careful")])

@@ -25,6 +25,9 @@ NEAR = 0.35  # what a distance of the whole crop counts, in the units of a patch
 REACHES = (4, 4, 2, 2, 1, 1, 1)  # how far neighbours are that compare what they borrow, round by round
 AGREE = 0.012  # how much worse (in the same units) a place may look to borrow beside its neighbour
 SOURCES, ASKING = 10_000, 3_000  # known places and places of the hole that are compared each with each, at most
+LOT = 6  # side of the squares of known places that share a price, pixels
+FAIR = 1.5  # how much more than its even share a lot may lend freely
+PRICE, AUCTIONS = 0.05, 4  # what a lot's distance grows by (rms) where it is asked twice as often, and how many rounds
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ def borrow(
         sources = np.argwhere(whole)
         if len(sources) > SOURCES:
             sources = sources[rng.permutation(len(sources))[:SOURCES]]
-        nearest = _nearest(facts[asking[:, 0], asking[:, 1]], facts[sources[:, 0], sources[:, 1]], check)
-        found[asking[:, 0], asking[:, 1]] = sources[nearest]
+        lent = shared(facts[asking[:, 0], asking[:, 1]], facts[sources[:, 0], sources[:, 1]], sources // LOT, check)
+        found[asking[:, 0], asking[:, 1]] = sources[lent]
     return _agree(found, facts, whole, at, check)
 
 
@@ -108,6 +111,27 @@ def described(filled: Floats, whole: Holes, rng: np.random.Generator) -> Tensor:
     longer = max(height, width)
     y, x2 = torch.meshgrid(torch.arange(height) / longer, torch.arange(width) / longer, indexing="ij")
     return torch.cat([parts, NEAR * torch.stack([y, x2])]).permute(1, 2, 0).contiguous()
+
+
+def shared(asking: Tensor, known: Tensor, lots: NDArray[np.intp], check: Callable[[], None]) -> NDArray[np.intp]:
+    """For each of (N, D) one of (M, D) that is near; what lies in a lot (M, 2) that is asked too often costs more.
+
+    A soft answer looks most like whatever is plainest, which all of it would borrow: ticks in rows, one blade of grass
+    again and again (Kaspar et al. 2015 keep to uniform use too).
+    """
+    _, lot, members = np.unique(lots, axis=0, return_inverse=True, return_counts=True)
+    lot = lot.reshape(-1)
+    fair = np.maximum(1.0, FAIR * len(asking) * members / len(known))
+    price = np.zeros(len(members), np.float32)
+    norms = known.square().sum(1)
+    for turn in range(AUCTIONS):
+        costs = norms + torch.from_numpy(price[lot])
+        nearest = torch.cat([(costs - 2 * chunk @ known.t()).argmin(1) for chunk in torch.split(asking, 1024)]).numpy()
+        check()
+        if turn < AUCTIONS - 1:
+            asked = np.bincount(lot[nearest], minlength=len(members)) / fair
+            price = np.maximum(0, price + PRICE**2 * np.clip(asked - 1, -0.5, 3)).astype(np.float32)
+    return nearest
 
 
 def _nearest(asking: Tensor, known: Tensor, check: Callable[[], None]) -> NDArray[np.intp]:
