@@ -92,13 +92,15 @@ def test_matches_are_known_and_alike() -> None:
 def test_what_is_plain_is_not_borrowed_by_everybody_unless_it_fits_far_better() -> None:
     side = np.arange(24)
     lots = np.stack(np.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2) // 6
-    known = torch.full((len(lots), 2), 0.02)
-    known[(lots == 0).all(1)] = 0.0  # one lot is a little nearer to what all ask for
-    used = shared(torch.zeros(300, 2), known, lots, lambda: None)
-    assert len(np.unique(lots[used], axis=0)) == 16
-    known[(lots != 0).any(1)] = 0.5
-    used = shared(torch.zeros(300, 2), known, lots, lambda: None)
-    assert (lots[used] == 0).all()
+    rng = torch.Generator().manual_seed(0)
+    asking = 0.01 * torch.randn(300, 8, generator=rng)
+    known = 0.03 * torch.randn(len(lots), 8, generator=rng)
+    known[(lots == 0).all(1)] *= 0.1  # one lot of 16 is plainer than the others
+    plain = (torch.cdist(asking, known).argmin(1).numpy()[:, None] == np.flatnonzero((lots == 0).all(1))).any(1).mean()
+    shares = np.unique(lots[shared(asking, known, lots, lambda: None)], axis=0, return_counts=True)[1] / 300
+    assert plain > 0.8 and shares.max() < 0.4 and len(shares) > 8
+    known[(lots != 0).any(1)] += 0.5
+    assert (lots[shared(asking, known, lots, lambda: None)] == 0).all(), "nothing else fits"
 
 
 @pytest.mark.parametrize(("tint", "taken"), [(0.02, "bold"), (0.5, "careful")])
