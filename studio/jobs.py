@@ -53,7 +53,9 @@ class Latest:
             self._progress = replace(progress, preview=None)
         left = progress.remaining
         if left is not None:
-            left = max(0.0, left - (seconds - progress.seconds))
+            left -= seconds - progress.seconds
+            if left < 0:  # it took longer than was thought, and nothing new is known
+                left = None
         return replace(progress, seconds=seconds, remaining=left)
 
 
