@@ -308,6 +308,21 @@ def test_a_beard_follows_the_jaw() -> None:
     assert min(wide[chin].mean(), narrow[chin].mean()) > 0.1
 
 
+def test_a_beard_closes_beside_a_wide_smile() -> None:
+    """No bare skin between the ends of the moustache and the cheeks."""
+    face, axes = bare(), Axes(EYES)
+    turned = np.linspace(np.pi, 3 * np.pi, 13)[:12]
+    corners = 0.12 * np.abs(np.cos(turned)) ** 3  # drawn up and out
+    places = np.stack([0.55 * np.cos(turned), 0.9 + 0.16 * np.sin(turned) - corners], 1)
+    mouth = axes.middle + axes.unit * (places[:, :1] * axes.along + places[:, 1:] * axes.down)
+    grown = (face - beards.beard(face, EYES, NOSE, 0.0, 0.5, mouth=mouth)).mean(2)
+    u, v = axes.places(axes.middle, 128)
+    chin = grown[(np.abs(u) < 0.2) & (v > 1.25) & (v < 1.4)].mean()
+    for side in (-1, 1):
+        beside = (side * u > 0.48) & (side * u < 0.56) & (v > 0.86) & (v < 0.92)
+        assert grown[beside].mean() > 0.6 * chin
+
+
 def test_a_beard_grows_with_its_slider_and_turns_with_the_head() -> None:
     face = bare()
     grown = [float((face - beards.beard(face, EYES, NOSE, 0.0, amount)).sum()) for amount in (0.02, 0.3, 0.65, 1.0)]

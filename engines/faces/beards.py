@@ -158,7 +158,10 @@ def _where(u: Plane, v: Plane, amount: float, mouth: _Mouth, jaw: _Jaw) -> Plane
     lip = smooth((v - begin) / soft, 0, 1) * smooth(reach - np.abs(u), 0, 0.25)
     lip = lip * smooth(top + 0.16 - v, 0, 0.1) * (1 - 0.3 * np.exp(-((u / 0.05) ** 2)))
     chin = chin * (1 - _THINNER * smooth(out - 0.45, 0, 0.4))
-    return np.asarray(np.clip(np.maximum(chin, lip), 0, 1), np.float32)
+    wide = float(np.abs(mouth.top[:, 0]).max())
+    corner = smooth(0.30 - np.abs(np.abs(u) - wide - 0.06), 0, 0.16) * smooth(v - top + 0.04, 0, 0.10)
+    corner = corner * smooth(v - begin, 0, 0.1) * smooth(jaw.inside, 0, 0.10)  # where a smile has pushed the cheek down
+    return np.asarray(np.clip(np.maximum(np.maximum(chin, lip), corner), 0, 1), np.float32)
 
 
 def _not_lips(face: Plane, u: Plane, v: Plane, away: Plane) -> Plane:
