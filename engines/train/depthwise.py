@@ -22,7 +22,7 @@ class Thinned(nn.Conv2d):
 
 
 def quicken(net: EfficientNetLite) -> EfficientNetLite:
-    """Replace the strided depthwise convolutions of a folded network and freeze all depthwise ones, in place."""
+    """Replace the strided depthwise convolutions of a network and freeze all depthwise ones, in place."""
     for block in net._blocks:
         conv = block._depthwise_conv
         assert isinstance(conv, nn.Conv2d) and isinstance(conv.padding, tuple)
@@ -34,6 +34,7 @@ def quicken(net: EfficientNetLite) -> EfficientNetLite:
                 (conv.stride[0], conv.stride[1]),
                 (int(conv.padding[0]), int(conv.padding[1])),
                 groups=conv.groups,
+                bias=conv.bias is not None,
                 device=conv.weight.device,
             )
             thin.load_state_dict(conv.state_dict())

@@ -1,10 +1,12 @@
 """The encoder's recipe on a tiny generator: learning, measuring, going on, its card."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from skimage.metrics import peak_signal_noise_ratio
 
 from engines.core.card import ModelCard, Source, WeightFile, write_card
@@ -22,13 +24,13 @@ from tests.train import tiny
 STAGES = (*tiny.STAGES, *tiny.STAGES, *tiny.STAGES, *tiny.STAGES)  # 16 blocks, as many as the recipe looks at
 
 
-def trainee(seed: int = 0) -> Encoder:
+def trainee(seed: int = 0, start_from: str = "") -> Encoder:
     torch.manual_seed(5)
     generator = StyleGenerator(tiny.GENERATOR).requires_grad_(False)
     reader = tiny.backbone()
     images = Pictures(tiny.pictures(12), tuple(f"p/{i}" for i in range(12)))
     net = FaceEncoder(generator.options.num_ws, generator.options.w_dim, width=16, stages=STAGES)
-    options = Options(batch=4, lr=3e-3, trunk_lr=1e-3, looked_at=(0, 1, 2))
+    options = Options(batch=4, lr=3e-3, trunk_lr=1e-3, looked_at=(0, 1, 2), start_from=start_from)
     return Encoder(*images.split(4), generator, reader, options, choose_machine("cpu", "float32", seed=seed), net=net)
 
 
@@ -51,6 +53,19 @@ def test_it_learns_a_fixed_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         last = trained.step()
     assert all(float(last[name]) < 0.85 * float(first[name]) for name in ("latent", "features"))
     assert all(not parameter.requires_grad for parameter in trained.G.parameters())
+
+
+def test_a_new_run_starts_from_a_result(tmp_path: Path) -> None:
+    old = trainee()
+    old.step()
+    path = tmp_path / "encoder.safetensors"
+    save_file({name: value.contiguous() for name, value in old.result().items()}, path)
+    new = trainee(seed=3, start_from=str(path))
+    assert new.result().keys() == old.result().keys()
+    assert all(torch.equal(value, old.result()[name]) for name, value in new.result().items()), "the average too"
+    started = {name: value.half() for name, value in new.net.state_dict().items()}
+    assert all(torch.equal(value, old.result()[name]) for name, value in started.items())
+    assert not torch.equal(old.net.base.out.weight, trainee().net.base.out.weight), "a step changes it"
 
 
 def photo(image: torch.Tensor) -> np.ndarray:

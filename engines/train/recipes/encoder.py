@@ -25,6 +25,7 @@ from engines.train import losses
 from engines.train.averaged import Averaged
 from engines.train.backbones import load_backbone, to_channels_last
 from engines.train.data import Pictures, contact_sheet, load_pictures, to_bytes, to_signed
+from engines.train.depthwise import quicken
 from engines.train.ema import averaged_copy, ema_beta, update_ema
 from engines.train.loop import Machine
 from engines.train.metrics import identity_distance, perceptual_distance, psnr
@@ -45,6 +46,7 @@ class Options:
     pixels, colour, features, latent, close: weights of the losses (mean absolute difference at full size, the same of
     16x16 means, distance of the reader's features, of w on generated faces, size of the layers' own offsets).
     looked_at: blocks of the reader whose features have to agree. hold_out: pictures of EACH archive never trained on.
+    start_from: a result to start a new run from, of a generator with the same latents.
     """
 
     generator: str = str(ASSETS / "faces-128.toml")
@@ -61,6 +63,7 @@ class Options:
     looked_at: tuple[int, ...] = (2, 4, 10, 15)
     ema_images: float = 4000.0
     hold_out: int = 400
+    start_from: str = ""
 
 
 def build(data: Sequence[Path], options: Options, machine: Machine) -> "Encoder":
@@ -110,7 +113,7 @@ class Encoder(Averaged[FaceEncoder]):
         self.options, self.machine = options, machine
         self.training, self.held_out = training, held_out
         self.reals = training.images.to(machine.device)
-        self.G, self.reader = generator.to(machine.device), reader.to(machine.device)
+        self.G, self.reader = generator.to(machine.device), quicken(reader).to(machine.device)
         torch.manual_seed(machine.seed)
         self.rng = torch.Generator(machine.device).manual_seed(machine.seed)
         shape = generator.options
@@ -118,8 +121,11 @@ class Encoder(Averaged[FaceEncoder]):
             net = FaceEncoder(shape.num_ws, shape.w_dim, width=options.width)
             weights = load_backbone("lite0").state_dict()
             net.trunk.load_state_dict({k: v for k, v in weights.items() if not k.startswith(("_fc", "_conv_head"))})
+        if options.start_from:
+            net.load_state_dict({name: t.float() for name, t in read_tensors(Path(options.start_from)).items()})
         net.w_avg.copy_(generator.mapping.w_avg)
         self.net = to_channels_last(net.to(machine.device)).requires_grad_(True)
+        quicken(self.net.trunk)
         self.ema = averaged_copy(self.net)
         self.adam = adam([(self.net.trunk, options.trunk_lr), (self.net, options.lr)], betas=(0.9, 0.99))
         with torch.no_grad():
