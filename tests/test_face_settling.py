@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.faces import pasting
+from engines.faces import pasting, settling
 from engines.faces.making import Made
 from engines.faces.motion import Change, resized, shifted
 from engines.faces.outline import Outline
@@ -95,3 +95,16 @@ def test_an_edited_face_is_looked_at_where_faces_are_aligned() -> None:
     made = Made(shifted(square, (0.0625, -0.03125)), None, (0.0625, -0.03125))
     inner = np.s_[16:-16, 16:-16]
     assert np.abs(made.aligned(made.square)[inner].astype(int) - (square[inner] * 255)).max() <= 2, "rounded twice"
+
+
+def test_more_contrast_is_nothing_new() -> None:
+    """A generator's ear that comes into view redder and harder than the photo's is still the photo's ear."""
+    rng = np.random.default_rng(1)
+    known, other = (resized(rng.random((32, 32, 1)).astype(np.float32), 128) * 0.4 + 0.3 for _ in range(2))
+    harder = (known - 0.5) * 1.8 + 0.4
+    assert np.allclose(settling._unlike(harder, known), 0, atol=2e-3)
+    weaker = settling._unlike(known * 0.5 + other * 0.5, known)
+    assert weaker.mean() > settling._NEW_FROM / 2 and settling._unlike(other, known).mean() > 1.5 * weaker.mean()
+    flat = np.full_like(known, 0.5)
+    assert np.abs(settling._unlike(flat, known)).max() < 1e-6, "smooth skin is a pattern with its contrast gone"
+    assert settling._unlike(known, flat).mean() > settling._NEW_FROM, "but no motion brings a pattern to smooth skin"

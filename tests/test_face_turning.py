@@ -93,3 +93,18 @@ def test_a_collar_stays_where_it_is_when_the_head_turns() -> None:
     apart = np.abs(made * 255 - photo).mean(2)
     assert apart[40:100, 20:108].mean() > 8 and apart[122:].max() < 1
     assert laid is not None and laid[40:100].max() > 0.5 and laid[122:].max() < 0.01
+
+
+def test_what_moved_takes_its_place_and_leaves_nothing_behind() -> None:
+    """What a small square lacks of a photo, a lash or a pore, belongs where it was."""
+    y, x = np.mgrid[0:128, 0:128] / 128
+    grain = motion.resized(np.random.default_rng(2).random((40, 40, 3)).astype(np.float32), 128) * 0.5 + 0.2
+    head = (np.hypot(x - 0.5, y - 0.5) < 0.3).astype(np.float32)
+    lower = np.where((y < 0.5)[..., None], np.roll(grain, 5, 1), grain)
+    photo = (grain * 255).astype(np.uint8)
+    _, laid = pasting.composed(photo, Change(grain, lower), outline=Outline(head))
+    assert laid is not None and laid[34:52, 48:80].min() > 0.95, "the upper half moved"
+    assert laid[84:100, 48:80].max() < 0.05, "the lower did not"
+    large = np.repeat(np.repeat(photo, 8, 0), 8, 1)
+    _, laid = pasting.composed(large, Change(grain, lower), outline=Outline(head))
+    assert laid is not None and laid[280:410, 400:620].max() < 0.05, "a photo that is finer than its square stays fine"

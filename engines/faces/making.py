@@ -173,7 +173,7 @@ def changed(generator: Generator, edit: Edit, factor: float) -> Change:
 class Made:
     """An edited square, float32 (side, side, 3).
 
-    laid: how much of each place is background that takes the photo's place, as of `pasting.composed`.  shift: by how
+    laid: how much of each place takes the photo's place, as of `pasting.composed`.  shift: by how
     much of the side the face in it is beside where faces are aligned (`Change.shift`).
     """
 

@@ -21,6 +21,7 @@ from engines.faces.values import Frame
 LEAST = 64
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
 _REACH = 1.25  # of the field, where the head's own outline is known
+_STALE = 0.7, 2.5  # pixels by which something moved from which on what the square lacks of the photo is not its own
 _DRAG = 48.0  # pixels of the flow around a head that go along with it
 
 
@@ -58,8 +59,8 @@ def composed(
 
     Where before and after are alike the result is the square itself.  outline: where `square` shows the head; only
     what is next to it then goes along with it.  weight: (n, n), where the edit may show.  around: how far around what
-    is new the photo's own detail gives way, in sides.  Comes with how much of each place is background that takes the
-    photo's place, (side, side, 1), None without an outline.
+    is new the photo's own detail gives way, in sides.  Comes with how much of each place takes the photo's place, being
+    background or moved, (side, side, 1), None without an outline.
     """
     side = square.shape[0]
     flow, apart = motion(change)
@@ -88,7 +89,10 @@ def composed(
         beside, other = _beside(own, outline, flow)
         made = made + moves * (_between(own + made, beside, after) - own - made)
         made = after * made + (1 - after) * (beside - own)
-        laid = np.asarray(where * (1 - after) * other, np.float32)
+        fresh = (1 - after) * other
+        if side < WORK:
+            fresh = np.maximum(fresh, after * smooth(np.hypot(wide[..., 0], wide[..., 1]), *_STALE)[..., None])
+        laid = np.asarray(where * fresh, np.float32)
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32), laid
 
 
@@ -175,7 +179,8 @@ def paste(
     """The photo with the edited square in place of its own, and the box outside of which nothing changed.
 
     The correction edited - square travels, not the pixels: what an alignment blurs stays sharp. Alpha and 16 bits stay.
-    laid: where pixels travel all the same, (side, side, 1) from 0 to 1; no hair shines through what is behind it.
+    laid: where pixels travel all the same, (side, side, 1) from 0 to 1; no hair shines through what is behind it, and
+    no lash stays where an eye was.
     """
     side = square.shape[0]
     correction: Plane = edited - square.astype(np.float32) / np.float32(255)
@@ -197,9 +202,9 @@ def paste(
         part = result[start:stop, left:right, :3]
         made = part + cv2.warpAffine(correction, inverse, size, flags=kind | cv2.WARP_INVERSE_MAP) * peak
         if laid is not None:
-            linear = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            linear, sharp = (how | cv2.WARP_INVERSE_MAP for how in (cv2.INTER_LINEAR, cv2.INTER_CUBIC))
             over = cv2.warpAffine(laid, inverse, size, flags=linear)[..., None]
-            made += over * (cv2.warpAffine(edited, inverse, size, flags=linear) * peak - made)
+            made += over * (cv2.warpAffine(edited, inverse, size, flags=sharp) * peak - made)
         part[...] = np.clip(np.rint(made), 0, peak).astype(photo.dtype)
     return result, (left, top, right, bottom)
 

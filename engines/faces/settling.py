@@ -33,7 +33,8 @@ from engines.faces.steadying import POSE, steadied
 _CHIN = 0.8  # how far down a square a chin reaches
 _CALM = 4.0  # blur of the flow, in its pixels: a head turns as a whole
 _LIGHT = 12.0  # blur beyond which a difference is light and colour, in pixels of the flow
-_NEW_FROM, _NEW_TO = 0.02, 0.06  # difference in luma, of 1, from which on something is there that motion does not bring
+_ALIKE, _GAIN = 3.0, 2.5
+_NEW_FROM, _NEW_TO = 0.06, 0.14  # difference in luma, of 1, from which on something is there that motion does not bring
 
 
 def calmed(before: Plane, after: Plane, alone: Mapping[str, Plane], outline: Outline | None) -> Change:
@@ -63,11 +64,20 @@ def settled(change: Change, pose: Plane, outline: Outline) -> Change:
     carried = warped(resized(change.before, FLOW_SIDE), flow)
     new = large - carried
     new = new - _mean(new, sure, _LIGHT)
-    much = cv2.GaussianBlur(np.abs(new @ LUMA), (0, 0), 2.5)
-    steady = carried + smooth(np.asarray(much, np.float32), _NEW_FROM, _NEW_TO)[..., None] * new
+    much = _unlike(large @ LUMA, carried @ LUMA)
+    steady = carried + smooth(much, _NEW_FROM, _NEW_TO)[..., None] * new
     side = change.after.shape[0]
     after = shifted(change.after, shift) + resized(np.asarray(steady - large, np.float32), side)
     return Change(change.before, np.asarray(after, np.float32), shift=shift, start=flow)
+
+
+def _unlike(plane: Plane, other: Plane) -> Plane:
+    """How much of a plane (S, S) around each place is not the other one with more or less contrast and light."""
+    a, b = (p - cv2.GaussianBlur(p, (0, 0), _ALIKE) for p in (plane, other))
+    aa, bb, ab = (cv2.GaussianBlur(p, (0, 0), _ALIKE) for p in (a * a, b * b, a * b))
+    gain = np.clip(ab / np.maximum(bb, np.float32(1e-5)), 0, _GAIN)
+    rest = aa - 2 * gain * ab + gain * gain * bb
+    return np.asarray(np.sqrt(np.maximum(rest, 0)), np.float32)
 
 
 def _held(flow: Plane, head: Plane) -> Shift:
