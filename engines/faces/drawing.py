@@ -1,7 +1,8 @@
-"""What an edit draws into a photo at the photo's own size: hair of another colour, shut eyes, a beard, glasses.
+"""What an edit draws into a photo at the photo's own size: hair of another colour, eyes wide or shut, a beard, glasses.
 
 The generator has sliders for them, and uses them where it draws everything itself. In a photo its difference would be
-as coarse as it is: a haze over hair, a smear around the eyes, a shadow for a beard. So these sliders are taken out of
+as coarse as it is: a haze over hair, a smear around the eyes, a shadow for a beard; and wide eyes would come with
+another light. So these sliders are taken out of
 the edit that it makes and drawn over the result, following what it says of them.
 """
 
@@ -24,7 +25,8 @@ from engines.faces.values import Frame, Sliders
 
 Plane = NDArray[np.float32]
 GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
-HAIR, OVER = (DARK, FAIR, GREY), (SHUT, BEARD, GLASSES)
+EYES = "eyes"
+HAIR, OVER = (DARK, FAIR, GREY), (EYES, SHUT, BEARD, GLASSES)
 _LOOK = 256  # side at which the eyes are looked for
 _GROWTH = 1.3  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
 _FULLEST = 0.56  # of what beards.py can draw: more is darker and no more of a beard, and less of the person
@@ -45,8 +47,12 @@ class Drawing:
 
     @property
     def over(self) -> dict[str, float]:
-        """Those that lie over the face."""
-        return {name: value for name, value in self.sliders.items() if name in OVER}
+        """Those that lie over the face and are nobody's features."""
+        return {name: value for name, value in self.sliders.items() if name in OVER and name != EYES}
+
+    def features(self, factor: float) -> dict[str, float]:
+        """Those by which it is another face, at a part of their strength."""
+        return {name: factor * value for name, value in self.sliders.items() if name == EYES}
 
     def latents(self, ws: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
         """What the generator has to draw for `dyed`: the face as it is, and recoloured.
@@ -67,8 +73,8 @@ class Drawing:
 class Marks:
     """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`.
 
-    mouth, jaw: the lips' outer line, (12, 2), and the jaw's, (17, 2), as `beards.beard` takes them; None where nobody
-    looked.
+    mouth, jaw: the lips' outer line, (12, 2), and the jaw's, (17, 2), as `beards.beard` takes them; lids: the lines of
+    both eyes, (12, 2), as `lids.opened` does; None where nobody looked.
     """
 
     eyes: NDArray[np.float64]
@@ -76,21 +82,22 @@ class Marks:
     turn: float
     mouth: NDArray[np.float64] | None = None
     jaw: NDArray[np.float64] | None = None
+    lids: NDArray[np.float64] | None = None
 
     def between(self, other: Marks) -> Marks:
         """Halfway to others."""
-        mouth, jaw = _middle(self.mouth, other.mouth), _middle(self.jaw, other.jaw)
         eyes, nose, turn = (self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2
-        return Marks(eyes, nose, turn, mouth, jaw)
+        pairs = (self.mouth, other.mouth), (self.jaw, other.jaw), (self.lids, other.lids)
+        return Marks(eyes, nose, turn, *(_middle(*pair) for pair in pairs))
 
     def with_lines(self, square: Plane) -> Marks:
-        """With the mouth and the jaw that a square shows."""
+        """With the mouth, the jaw and the eyes' lines that a square shows."""
         return self._with_lines(_small(square), square.shape[0])
 
     def _with_lines(self, small: Frame, side: int) -> Marks:
         """Of a square of this side, of which `small` is the picture, uint8 (_LOOK, _LOOK, 3)."""
         points = (makeup.landmarks(small).astype(np.float64) + 0.5) * (side / _LOOK)
-        return replace(self, mouth=points[48:60], jaw=points[:17])
+        return replace(self, mouth=points[48:60], jaw=points[:17], lids=points[36:48])
 
 
 def _middle(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
@@ -125,7 +132,9 @@ def marks_before(face: Face | None, side: int) -> Marks:
 
 
 def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
-    """A square (S, S, 3) with eyes shut, a beard as grey as the hair is, and glasses over it."""
+    """A square (S, S, 3) with eyes wide, narrow or shut, a beard as grey as the hair is, and glasses over it."""
+    if sliders.get(EYES) and marks.lids is not None:
+        square = lids.opened(square, marks.lids, sliders[EYES])
     shut, bearded, grey, glasses = (max(0.0, sliders.get(name, 0.0)) for name in (SHUT, BEARD, GREY, GLASSES))
     if shut > 0:
         square = lids.shut(square, marks.eyes, marks.turn, shut)
@@ -146,14 +155,25 @@ def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
     return square
 
 
+def lies_over(name: str, value: float) -> bool:
+    """Whether a slider at this value is drawn over a photo's face: all of OVER, and less than nothing of eyes only."""
+    return name in OVER and (value > 0 or (name == EYES and value < 0))
+
+
 def taken_out(directions: Directions, sliders: Sliders) -> tuple[Mapping[str, float], Drawing | None]:
     """(the sliders that the generator draws, what is drawn at the photo's own size)."""
-    drawn = {name: value for name, value in sliders.items() if name in HAIR or (name in OVER and value > 0)}
+    drawn = {name: value for name, value in sliders.items() if name in HAIR or lies_over(name, value)}
     rest = {name: value for name, value in sliders.items() if name not in drawn}
     return rest, Drawing(drawn, directions) if drawn else None
 
 
 def of_new_face(sliders: Sliders) -> tuple[dict[str, float], dict[str, float]]:
-    """(the sliders that the generator draws on a face of its own, those it draws too weakly and that lie over it)."""
-    over = {name: value for name, value in sliders.items() if name == BEARD and value > 0}
+    """(the sliders that the generator draws on a face of its own, those it draws badly and that lie over it)."""
+    over = {name: value for name, value in sliders.items() if name in (BEARD, EYES) and lies_over(name, value)}
     return {name: value for name, value in sliders.items() if name not in over}, over
+
+
+def scaled(sliders: Sliders, factor: float) -> dict[str, float]:
+    """Sliders at a part of their strength; what lies over the face, other than its features, stays as it is."""
+    whole = set(OVER) - {EYES}
+    return {name: value * (1 if name in whole else factor) for name, value in sliders.items()}

@@ -1,7 +1,8 @@
-"""Eyes that shut, drawn on an aligned face at whatever size: a lid of the skin around it, and lashes along its edge.
+"""Eyes that shut, open wide or narrow, drawn on an aligned face at whatever size.
 
-What the generator was taught lets a little of the eye shine through in photos. Pictures are float32 (S, S, 3) in
-[0, 1], aligned as in engines/core/faces.py.
+Shut ones get a lid of the skin around them, and lashes along its edge: what the generator was taught lets a little of
+the eye shine through in photos. Wide and narrow ones are the face's own, warped: the generator's direction brings
+another light and a longer chin along. Pictures are float32 (S, S, 3) in [0, 1], aligned as in engines/core/faces.py.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.faces.motion import smooth
 from engines.faces.spectacles import Axes
 
 Plane = NDArray[np.float32]
 _HALF = 0.27  # of an eye's width, in units of the eyes' distance
 _FILLED = 256  # largest side of the region in which skin is filled in
+_WIDER, _NARROWER = 0.26, 0.24  # of an eye's height at the slider's ends
+_SIDEWAYS = 0.45  # how much of it an opening eye grows along, that its iris stays round
+_FLAT = 0.16  # least height of an eye, and
+_AROUND = 0.28  # how far lids and lashes are from it, in units of its width
+_STIFF, _FREE = 0.7, 2.1  # where all moves, and from where on nothing, in such an eye's own size
 
 
 def shut(face: Plane, eyes: NDArray[np.float64], turn: float, amount: float) -> Plane:
@@ -74,3 +81,39 @@ def _filled(part: Plane, opening: NDArray[np.bool_]) -> Plane:
 
 def _soft(mask: NDArray[np.bool_], sigma: float) -> Plane:
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(sigma, 0.5)), np.float32)
+
+
+def opened(face: Plane, lines: NDArray[np.float64], amount: float) -> Plane:
+    """The face with its eyes wider or narrower: places around an eye's middle, drawn apart or together.
+
+    lines: of both eyes, (12, 2) at (x, y) pixels, as dlib's points 37 to 48.  amount: -1 narrow, 1 wide open.
+    """
+    return _stretched(_stretched(face, lines[:6], amount), lines[6:], amount)
+
+
+def _stretched(face: Plane, line: NDArray[np.float64], amount: float) -> Plane:
+    """The face with one eye wider or narrower; as it is where that eye is too small to be seen."""
+    side, across = face.shape[0], line[3] - line[0]
+    half = float(np.hypot(*across)) / 2
+    if half < 2:
+        return face
+    along, down = across / (2 * half), np.array([-across[1], across[0]]) / (2 * half)
+    heights = (line - line[[0, 3]].mean(0)) @ down / half
+    top, bottom = float(heights[1:3].mean()), float(heights[4:].mean())
+    middle = line[[0, 3]].mean(0) + down * half * (top + bottom) / 2
+    size = np.array([1.2, max(0.5 * (bottom - top), _FLAT) + _AROUND])
+    reach = _FREE * size.max() * half
+    x0, y0 = (max(0, int(at - reach)) for at in middle)
+    x1, y1 = (min(side, int(at + reach) + 2) for at in middle)
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return face
+    places = np.dstack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))).astype(np.float64)
+    turned = (places + 0.5 - middle) @ np.stack([along, down], 1)  # along the eye and down from its middle, in pixels
+    near = 1 - smooth(np.asarray(np.hypot(*np.moveaxis(turned / half / size, 2, 0)), np.float32), _STIFF, _FREE)
+    grown = amount * (_WIDER if amount > 0 else _NARROWER)
+    change = (1 - 1 / (1 + grown)) * np.array([_SIDEWAYS if amount > 0 else 0.0, 1.0])
+    x, y = np.moveaxis((places - near[..., None] * turned * change @ np.stack([along, down])).astype(np.float32), 2, 0)
+    made = face.copy()
+    moved = cv2.remap(face, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    made[y0:y1, x0:x1] = np.clip(moved, 0, 1)
+    return made

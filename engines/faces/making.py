@@ -159,6 +159,10 @@ class Edit:
         """Whether the generator changes anything."""
         return self.opening is not None or not self.still
 
+    def features(self, factor: float) -> dict[str, float]:
+        """What is drawn of the face's own features at a part of its strength."""
+        return {} if self.drawn is None else self.drawn.features(factor)
+
 
 def changed(generator: Generator, edit: Edit, factor: float) -> Change:
     """What the generator makes without and with the edit, steadied."""
@@ -216,9 +220,10 @@ def looked_at(
     square = pasting.aligned(edit.photo, edit.inverted.face, side)
     made = made_in(generator, edit, factor, square)
     edited = dyed(shop, generator, edit, factor, made)
-    if edit.lines > 0:
+    if edit.features(factor) or edit.lines > 0:
         marks = drawing.marks_of(edited, edit.inverted.face)
         edited = lines.weathered(shop, edited, marks, edit.lines * factor, generator.job)
+        edited = drawing.laid_over(edited, marks, edit.features(factor))
     return square, made.aligned(edited)
 
 
@@ -237,7 +242,7 @@ def finish(
 ) -> tuple[Finished, Frame]:
     """The edit in the photo, and the aligned square of the result without what lies over the face.
 
-    Glasses, a beard and lids change what dlib sees and not who somebody is: the distance is of the face under them.
+    Glasses, a beard and shut lids hide who somebody is and do not change it: the distance is of the face under them.
     """
     for name, value in (("keep", keep), ("sharpen", sharpen)):
         if not 0 <= value <= 1:
@@ -270,24 +275,20 @@ def finish(
         made = made_in(generator, edit, kept, square)
     job.report(0.8, "Putting it into the photo")
     edited = dyed(shop, generator, edit, kept, made)
-    over = edit.drawn is not None and bool(edit.drawn.over)
-    marks = drawing.marks_of(edited, face) if over or edit.lines > 0 else None
+    over, features = {} if edit.drawn is None else edit.drawn.over, edit.features(kept)
+    marks = drawing.marks_of(edited, face) if over or features or edit.lines > 0 else None
     if marks is not None:
         edited = lines.weathered(shop, edited, marks, edit.lines * kept, job)
+        edited = drawing.laid_over(edited, marks, features)
     result = made.aligned(edited)
     if edit.drawn is not None and marks is not None:
-        edited = drawing.laid_over(edited, marks, edit.drawn.sliders)
+        edited = drawing.laid_over(edited, marks, {**edit.drawn.hair, **over})
     pixels, box = pasting.paste(edit.photo, face, square, edited, made.laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
     job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))
     job.note(seconds=round(time.monotonic() - start, 3))
     return Finished(pixels, box, distance, words, {}, kept), result
-
-
-def scaled(sliders: Mapping[str, float], factor: float) -> dict[str, float]:
-    """Sliders at a part of their strength; what lies over the face stays as it is."""
-    return {name: value * (1 if name in drawing.OVER else factor) for name, value in sliders.items()}
 
 
 def slider_edit(

@@ -48,8 +48,9 @@ class Newcomers:
     ) -> Frame:
         """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
 
-        A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard.
-        Both get the lines of old age. A photo's head turns and its mouth opens as `finish` makes them.
+        A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard
+        and wide or narrow eyes. Both get the lines of old age. A photo's head turns and its mouth opens as `finish`
+        makes them.
         """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")
@@ -58,7 +59,7 @@ class Newcomers:
         wide: Sliders = {}
         if isinstance(latents, Inverted):
             wish, wide = mouths.apart(latents.within_reach(wish))
-            over |= {name: wish.pop(name) for name in drawing.OVER if wish.get(name, 0.0) > 0}
+            over |= {name: wish.pop(name) for name in drawing.OVER if drawing.lies_over(name, wish.get(name, 0.0))}
         shift = directions.shift(wish) if directions else np.float32(0)
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
@@ -78,11 +79,12 @@ class Newcomers:
         """How far from a new face's picture, `base`, the same face with sliders is, `frame`: as dlib sees them.
 
         What is drawn over a face does not count, as it does not in a photo (`finish`): the distance is of the face
-        under its beard. Glasses and shut eyes, which the generator makes of a new face itself, count.
+        under its beard. Wide eyes are the face's own and count, as do glasses and shut eyes that the generator makes.
         """
-        wish, over = drawing.of_new_face(dict(sliders))
-        if over:
-            frame = self.render(latents, wish, urgent=False, job=job)
+        _, over = drawing.of_new_face(dict(sliders))
+        bare = {name: value for name, value in sliders.items() if name == drawing.EYES or name not in over}
+        if len(bare) < len(sliders):
+            frame = self.render(latents, bare, urgent=False, job=job)
         return faces.identity_distance(base, frame)
 
     def generate(

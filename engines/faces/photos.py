@@ -17,7 +17,7 @@ from engines.faces import ageing, drawing, lines, makeup, mixing, pasting
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judged
-from engines.faces.making import Edit, changed, finish, looked_at, scaled, slider_edit
+from engines.faces.making import Edit, changed, finish, looked_at, slider_edit
 from engines.faces.motion import Change, Plane, Shift, even
 from engines.faces.outline import Outline
 from engines.faces.parting import parts_of
@@ -51,7 +51,7 @@ def finished(
 ) -> Finished:
     """An edit of which these sliders are a part, in its photo."""
     done, _ = finish(shop, generator, edit, keep=keep, sharpen=sharpen, job=job)
-    return replace(done, sliders=scaled(sliders, done.kept))
+    return replace(done, sliders=drawing.scaled(sliders, done.kept))
 
 
 def with_sliders(
@@ -118,7 +118,7 @@ class Ages:
         finished, result = finish(self.shop, self.generator, edit, keep=keep, sharpen=sharpen, job=job)
         after = float(judged(self.shop.catalogue, self.shop.residency, [result], self.job)[2][0])
         job.note(age_before=round(self.before, 1), age_after=round(after, 1))
-        sliders = scaled(self._sliders(value), finished.kept)
+        sliders = drawing.scaled(self._sliders(value), finished.kept)
         return replace(finished, sliders=sliders, age_before=self.before, age_after=after)
 
     def _sliders(self, value: float) -> dict[str, float]:
