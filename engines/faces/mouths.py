@@ -2,8 +2,8 @@
 
 Latents that were searched for one photo, and a generator tuned to it (inverting.py), lie far from the people that the
 generator knows: there a shut mouth opens to a pink blur. Of a likeness half way to the mean, untuned, it smiles as it
-learnt to. So this is an edit of its own: what changes between two pictures of that likeness goes into the photo, and
-where something new shows, nothing of the photo's lips stays on it.
+learnt to. So this is an edit of its own: as the lips of that likeness move between two pictures, so do the photo's
+(lips.py), and what shows between them is the likeness's where the photo has nothing to show.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.core.faces import Photo
-from engines.faces import pasting
+from engines.faces import lips, pasting
 from engines.faces.generator import Generator, to_frame
-from engines.faces.motion import Change, Plane, smooth
+from engines.faces.motion import Change, Plane, even, smooth
 from engines.faces.outline import Outline
 from engines.faces.values import Sliders
 
 OPENING = ("smile", "mouth_open")  # above 0
-_AROUND = 0.1  # of the side: how far around new things the photo's own detail gives way to them
 _LIKENESS = 0.6  # of the way from the mean to the person
 
 
@@ -62,14 +61,17 @@ def composed(
     """A mouth that opens and all that changes beside it, one after the other; as `pasting.composed`."""
     made, under, laid = square.astype(np.float32) / np.float32(255), square, None
     if wide is not None:
-        weight = (
-            None
-            if outline is None
-            else np.float32(1) * cv2.GaussianBlur(outline.head, (0, 0), outline.head.shape[0] / 96)
-        )
-        made, _ = pasting.composed(square, wide, weight=weight, around=_AROUND)
+        parted, laid = lips.opened(square, wide)
+        head = np.float32(1) if outline is None else _soft(outline.head, square.shape[0])
+        made, laid = np.asarray(made + head * (parted - made), np.float32), np.asarray(head * laid, np.float32)
         under = to_frame(made)
     if rest is not None:
-        edited, laid = pasting.composed(under, rest, outline=outline)
+        edited, over = pasting.composed(under, rest, outline=outline)
         made = np.asarray(np.clip(made + (edited - under.astype(np.float32) / np.float32(255)), 0, 1), np.float32)
+        laid = over if laid is None or over is None else np.maximum(laid, over)
     return made, laid
+
+
+def _soft(head: Plane, side: int) -> Plane:
+    """Where a head is, softly, at another size, (side, side, 1)."""
+    return even(np.asarray(cv2.GaussianBlur(head, (0, 0), head.shape[0] / 96), np.float32), side)[..., None]

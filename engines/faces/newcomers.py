@@ -13,7 +13,7 @@ from engines.core.errors import OptionError
 from engines.core.image import Pixels
 from engines.core.job import Fact, Job, take
 from engines.core.provenance import Recipe
-from engines.faces import drawing, films, mixing, mouths, moving, people, talking, words
+from engines.faces import drawing, films, mixing, mouths, moving, people, talking, teeth, words
 from engines.faces.generator import to_frame
 from engines.faces.values import Described, Frame, Inverted, Latents, Slider, Sliders
 from engines.faces.workshop import Workshop
@@ -64,7 +64,7 @@ class Newcomers:
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
             if wide and directions:
-                opening = mouths.opening(generator, latents.ws, directions.shift(wide))
+                opening = teeth.parted(mouths.opening(generator, latents.ws, directions.shift(wide)))
                 picture, _ = mouths.composed(to_frame(picture), opening, None)
             face = latents.face if isinstance(latents, Inverted) else None
             picture = people.dressed(self._shop, picture, wish, over, job, face=face)

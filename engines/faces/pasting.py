@@ -19,9 +19,9 @@ from engines.faces.toning import toned
 from engines.faces.values import Frame
 
 LEAST = 64
+STALE = 0.7, 2.5  # pixels by which something moved from which on what the square lacks of the photo is not its own
 WORK = 1024  # longest side at which a face is worked on; larger ones get its correction enlarged
 _REACH = 1.25  # of the field, where the head's own outline is known
-_STALE = 0.7, 2.5  # pixels by which something moved from which on what the square lacks of the photo is not its own
 _DRAG = 48.0  # pixels of the flow around a head that go along with it
 
 
@@ -53,19 +53,15 @@ def composed(
     *,
     outline: Outline | None = None,
     weight: Plane | None = None,
-    around: float = 0.0,
 ) -> tuple[Plane, Plane | None]:
     """The edited face, float32 (side, side, 3) in [0, 1]: `square` is the photo's, `change` the generator's.
 
     Where before and after are alike the result is the square itself.  outline: where `square` shows the head; only
-    what is next to it then goes along with it.  weight: (n, n), where the edit may show.  around: how far around what
-    is new the photo's own detail gives way, in sides.  Comes with how much of each place takes the photo's place, being
-    background or moved, (side, side, 1), None without an outline.
+    what is next to it then goes along with it.  weight: (n, n), where the edit may show.  Comes with how much of each
+    place takes the photo's place, being background or moved, (side, side, 1), None without an outline.
     """
     side = square.shape[0]
     flow, apart = motion(change)
-    if around:
-        apart = np.maximum(apart, _spread(apart, around * FLOW_SIDE))
     large = change.at(side)
     own = square.astype(np.float32) / np.float32(255)
     residual = own - large.before
@@ -91,15 +87,9 @@ def composed(
         made = after * made + (1 - after) * (beside - own)
         fresh = (1 - after) * other
         if side < WORK:
-            fresh = np.maximum(fresh, after * smooth(np.hypot(wide[..., 0], wide[..., 1]), *_STALE)[..., None])
+            fresh = np.maximum(fresh, after * smooth(np.hypot(wide[..., 0], wide[..., 1]), *STALE)[..., None])
         laid = np.asarray(where * fresh, np.float32)
     return np.asarray(np.clip(own + where * made, 0, 1), np.float32), laid
-
-
-def _spread(plane: Plane, width: float) -> Plane:
-    """What is high spread out, softly, by about half a width in pixels."""
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (round(width) | 1,) * 2)
-    return np.asarray(cv2.GaussianBlur(cv2.dilate(plane, ellipse), (0, 0), width / 5), np.float32)
 
 
 def _rims(outline: Outline, flow: Plane) -> tuple[Plane, Plane]:

@@ -1,0 +1,152 @@
+"""A mouth that opens in a photo with the photo's own lips: they are drawn apart, and only what lies between is new.
+
+How lips and chin move is read off two pictures of a likeness, by landmarks, and done to the photo along a thin-plate
+spline (Bookstein 1989). Between them shows the likeness's mouth with its teeth; a mouth that showed its own keeps
+those. Pictures are float32 (S, S, 3) in about [0, 1], aligned as in engines/core/faces.py; points are those of dlib,
+(68, 2) at (x, y) in parts of the side.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.core.faces import Photo
+from engines.faces.generator import to_frame
+from engines.faces.makeup import landmarks
+from engines.faces.motion import FLOW_SIDE, LUMA, Change, Plane, even, resized, smooth, warped
+from engines.faces.pasting import STALE, WORK
+
+Points = NDArray[np.float64]
+_LOOK = 512  # side at which landmarks are looked for
+_GRID = 32  # of places at which the spline is worked out, a side
+_JAW, _REST = slice(4, 13), np.r_[0:4, 13:48]
+_JAW_PART = 0.7  # of the jaw's motion: its landmarks are the least sure
+_STIFF = 1e-4  # smoothing of the spline
+_RIM = 0.004  # blur of the line between lips and mouth, in sides
+_OWN = 0.42, 0.54  # height of the own opening over the new one: from the second on its teeth are the photo's,
+_SHOWN = 0.2, 0.3  # if so much of it is teeth;
+_HARDLY = 0.8, 0.95  # and whatever it is where it hardly opens
+_LIT, _PALE = 0.7, 0.75  # of teeth: as light, and no redder, over the skin around
+_SHADE = 7.0  # blur beyond which a difference is light, in pixels of the flow
+_LIGHTEST = 0.84  # of teeth
+_LIT_BY = 0.75  # how far they follow the light on the skin, whose own colour is in it, as a power
+
+
+def opened(square: Photo, wide: Change) -> tuple[Plane, Plane]:
+    """The square (S, S, 3) with its mouth opened as `wide.after` opens that of `wide.before`, and how much of each
+    place is new or moved there, (S, S, 1) from 0 to 1.
+    """
+    side = square.shape[0]
+    own = square.astype(np.float32) / np.float32(255)
+    before, after, mine = (_points(picture) for picture in (wide.before, wide.after, own))
+    move = after - before
+    move[_JAW] *= _JAW_PART
+    move[_REST] = 0
+    there = mine + move
+    flow = _flow(there, mine, side)
+    light, skin = _light(wide, before, after, there)
+    made = np.asarray(warped(own, flow) + even(light, side), np.float32)
+    inside = _within(there[60:], side, _RIM)[..., None]
+    mouth = _mouth(wide, made, skin, inside, _flow(there, after, side))
+    part = np.array(_height(mine) / max(_height(there), 1e-6))
+    keep = np.maximum(smooth(part, *_OWN) * smooth(_teeth(own, mine), *_SHOWN), smooth(part, *_HARDLY))
+    cover = inside * np.float32(1 - keep)
+    moved = cover
+    if side < WORK:
+        moved = np.maximum(cover, smooth(np.hypot(flow[..., 0], flow[..., 1]), *STALE)[..., None])
+    return np.asarray(np.clip(made + cover * (mouth - made), 0, 1), np.float32), moved
+
+
+def _mouth(wide: Change, made: Plane, skin: Plane, inside: Plane, flow: Plane) -> Plane:
+    """The likeness's open mouth where a flow brings it, (S, S, 3), in the light that lies on the skin of `made`.
+
+    inside: where it will show, (S, S, 1).
+    """
+    picture = resized(wide.after if wide.sharp is None else wide.sharp, made.shape[0])
+    theirs, ours = (
+        (resized(part, FLOW_SIDE) * skin).sum((0, 1)) / skin.sum() for part in (wide.after, made)
+    )  # (3,) each
+    lit = np.asarray(np.clip(ours, 0.02, 1) / np.clip(theirs, 0.05, 1), np.float32) ** np.float32(_LIT_BY)
+    mouth = warped(picture, flow) * lit
+    shown = (mouth @ LUMA)[inside[..., 0] > 0.5]
+    lightest = float(np.quantile(shown, 0.9)) if shown.size else 0.0
+    return np.asarray(mouth * min(1.0, _LIGHTEST / max(lightest, 1e-3)), np.float32)
+
+
+def _points(picture: Plane) -> Points:
+    large = cv2.resize(picture, (_LOOK, _LOOK), interpolation=cv2.INTER_CUBIC)
+    return (landmarks(to_frame(np.asarray(large, np.float32))).astype(np.float64) + 0.5) / _LOOK
+
+
+def _height(points: Points) -> float:
+    """Of what is between the lips."""
+    return float((points[[67, 66, 65], 1] - points[[61, 62, 63], 1]).mean())
+
+
+def _teeth(own: Plane, mine: Points) -> Plane:
+    """How much of what is between the lips is teeth, () from 0 to 1."""
+    small = even(own, FLOW_SIDE)
+    open_ = _within(mine[60:], FLOW_SIDE, 0.0) > 0.6
+    lips = _within(mine[48:60], FLOW_SIDE, _RIM)
+    skin = (cv2.dilate(lips, np.ones((FLOW_SIDE // 12,) * 2, np.uint8)) > 0.5) & (lips < 0.1)
+    if not (open_.any() and skin.any()):
+        return np.zeros((), np.float32)
+    light = small @ LUMA
+    red = (small[..., 0] - small[..., 1]) / np.maximum(light, np.float32(0.05))
+    lit, pale = (light > _LIT * np.median(light[skin])), (red < _PALE * np.median(red[skin]))
+    return np.asarray((lit & pale)[open_].mean(), np.float32)
+
+
+def _light(wide: Change, before: Points, moved: Points, there: Points) -> tuple[Plane, Plane]:
+    """The light and shade that a smile brings beside what moves, (S, S, 3), and where skin is around the lips, (S, S,
+    1); both of FLOW_SIDE.
+    """
+    near, region = wide.at(FLOW_SIDE), _region(FLOW_SIDE)[..., None]
+    left = near.after - warped(near.before, _flow(moved, before, FLOW_SIDE))
+    lips = np.maximum(*(_within(points[48:60], FLOW_SIDE, _RIM) for points in (there, moved)))
+    skin = np.asarray((1 - lips[..., None]) * region + np.float32(1e-3), np.float32)
+    total, weight = (cv2.GaussianBlur(plane, (0, 0), _SHADE) for plane in (left * skin, skin))
+    around = cv2.dilate(lips, np.ones((FLOW_SIDE // 12,) * 2, np.uint8))[..., None]
+    rim = np.asarray(around * (1 - lips[..., None]) + 1e-6, np.float32)
+    return np.asarray(region * total / weight[..., None], np.float32), rim
+
+
+def _within(line: Points, side: int, soft: float) -> Plane:
+    """How far each place is within a line, (side, side), 0 to 1."""
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [np.round(line * side * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(soft * side, 0.6)), np.float32)
+
+
+def _region(side: int) -> Plane:
+    """1 around the mouth, falling to 0 towards eyes and ears."""
+    x, y = np.meshgrid(*((np.arange(side, dtype=np.float32) + 0.5) / side,) * 2)
+    return smooth(np.asarray(1.6 - np.hypot((x - 0.5) / 0.22, (y - 0.72) / 0.19), np.float32), 0, 0.6)
+
+
+def _flow(there: Points, here: Points, side: int) -> Plane:
+    """Where each pixel of a square comes from so that what is `here` gets `there`, (side, side, 2) as of `motion`."""
+    edge = np.array([(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)])
+    to, source = np.concatenate([there, edge]), np.concatenate([here, edge])
+    at = (np.arange(_GRID) + 0.5) / _GRID
+    grid = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
+    found = _spline(to, source - to, grid).reshape(_GRID, _GRID, 2).astype(np.float32)
+    flow = cv2.resize(found, (side, side), interpolation=cv2.INTER_CUBIC) * np.float32(side)
+    return np.asarray(flow * _region(side)[..., None], np.float32)
+
+
+def _spline(at: Points, values: Points, where: Points) -> Points:
+    """The smoothest field (M, 2) at places (M, 2) that has about such values (N, 2) at such points (N, 2)."""
+
+    def kernel(one: Points, other: Points) -> Points:
+        square = np.square(one[:, None] - other).sum(2)
+        return np.asarray(square * np.log(np.maximum(square, 1e-12)))
+
+    count, affine = len(at), np.column_stack([np.ones(len(at)), at])
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = kernel(at, at) + _STIFF * np.eye(count)
+    system[:count, count:], system[count:, :count] = affine, affine.T
+    found = np.linalg.solve(system, np.concatenate([values, np.zeros((3, 2))]))
+    return np.asarray(kernel(where, at) @ found[:count] + np.column_stack([np.ones(len(where)), where]) @ found[count:])
