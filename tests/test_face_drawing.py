@@ -144,7 +144,9 @@ def test_grey_takes_all_colour_and_keeps_the_strands(found: np.ndarray) -> None:
     face = person(BROWN, strands=0.2)
     grey = hair.recoloured(face, found, person(BROWN, 64), person((0.5, 0.5, 0.55), 64), grey=1.0)
     row = np.s_[30, 90:166]
-    assert np.ptp(grey[row], axis=1).max() < 0.02 and 0.4 < grey[row].mean() < 0.6
+    tint = hair._tint(face)
+    assert np.ptp(grey[row] / tint, axis=1).max() < 0.02 and 0.4 < grey[row].mean() < 0.6
+    assert np.ptp(tint) < 0.1 and tint @ hair.LIGHT == pytest.approx(1, abs=1e-5)
     before, after = face[row].mean(1), grey[row].mean(1)
     assert np.corrcoef(before, after)[0, 1] > 0.95 and after.std() > 0.5 * after.mean() * before.std() / before.mean()
     assert np.abs(grey[150:200, 110:146] - face[150:200, 110:146]).max() < 0.01, "skin"
@@ -153,6 +155,27 @@ def test_grey_takes_all_colour_and_keeps_the_strands(found: np.ndarray) -> None:
     rim = np.abs(np.hypot((x - 0.5) / 0.235, (y - 0.60) / 0.265) - 1) < 0.06
     inside = (found > 0.3) & rim & (y < 0.5)
     assert grey[inside].mean(1).max() < 0.78, "no rim lighter than the hair and the skin it lies between"
+
+
+def test_grey_has_the_colour_of_the_light(found: np.ndarray) -> None:
+    warm = np.array([1.1, 1.0, 0.7], np.float32)
+    plain, lit = (
+        hair.recoloured(face * light, found, face, face + np.float32(0.3), grey=1.0)[30:40, 90:166].mean((0, 1))
+        for face, light in ((person(BROWN, strands=0.2), np.float32(1)), (person(BROWN, strands=0.2), warm))
+    )
+    assert 1.1 < (lit[0] / lit[2]) / (plain[0] / plain[2]) < 1.1 / 0.7, "half of it is believed"
+    assert abs(float(np.log(plain[0] / plain[2]))) < 0.12
+
+
+def test_hair_has_strands_up_to_its_edge(found: np.ndarray) -> None:
+    face = person(BROWN, strands=0.25)
+    grey = hair.recoloured(face, found, person(BROWN, 64), person((0.5, 0.5, 0.55), 64), grey=1.0)
+    y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
+    away = np.hypot((x - 0.5) / 0.36, (y - 0.5) / 0.44)
+    rim = (away > 0.90) & (away < 0.97) & (y < 0.5) & (found > 0.8)
+    assert rim.sum() > 500
+    fine = [(picture - cv2.GaussianBlur(picture, (0, 0), 2)).mean(2)[rim] for picture in (face, grey)]
+    assert np.corrcoef(*fine)[0, 1] > 0.6 and fine[1].std() > fine[0].std()
 
 
 def test_no_change_is_no_change(found: np.ndarray) -> None:

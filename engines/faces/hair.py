@@ -17,6 +17,8 @@ Plane = NDArray[np.float32]
 LIGHT = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _LEAST = 0.01  # part of the square; less is no hair
 _TIPS = 0.05  # of the side: how far below the hair that the network finds a fringe may reach
+_FINE = 100  # parts of the side that strands at a rim are wide
+_WORLD = 0.5  # how far the light's colour is believed, as a power
 _FLOOR = 0.06  # added to light before ratios are taken
 
 
@@ -90,7 +92,8 @@ def recoloured(face: Plane, hair: Plane, before: Plane, after: Plane, *, grey: f
     core = _inner(hair) + np.float32(0.02) * hair
     own = np.asarray((face * core[..., None]).sum((0, 1)) / core.sum(), np.float32)  # (3,)
     colour = own + ((after - before) * small).sum((0, 1)) / max(float(small.sum()), 1e-6)
-    colour = np.clip(colour + grey * (float(colour @ LIGHT) * np.array([1.0, 1.0, 0.995]) - colour), 0.01, 0.95)
+    tint = _tint(face)
+    colour = np.clip(colour + grey * (float(colour @ LIGHT) * tint - colour), 0.01, 0.95)
     change = min(1.0, abs(float((colour - own) @ LIGHT)) / 0.25)
     light = face @ LIGHT
     here = _mean(face, core, side / 12)
@@ -102,12 +105,21 @@ def recoloured(face: Plane, hair: Plane, before: Plane, after: Plane, *, grey: f
     apart = behind - here @ LIGHT
     share = np.where(np.abs(apart) > 0.1, (behind - light) / np.where(np.abs(apart) > 0.1, apart, 1), 1).clip(0, 1)
     share = (share * hair)[..., None]
-    rim = face + share * (base - _FLOOR - here)
-    rim += grey * share * ((rim @ LIGHT)[..., None] - rim)
+    own_light, weight = (cv2.GaussianBlur(plane, (0, 0), side / _FINE) for plane in (light * hair**2, hair**2))
+    fine = (light + _FLOOR) / (own_light / np.maximum(weight, np.float32(1e-4)) + _FLOOR)
+    rim = face + share * (base * np.clip(fine, 0.6, 1.04)[..., None] - _FLOOR - here)
+    rim += grey * share * ((rim @ LIGHT)[..., None] * tint - rim)
     inner = face + hair[..., None] * (base * strands - _FLOOR - face)
     made = rim + np.clip((core - 0.4) / 0.4, 0, 1)[..., None] * (inner - rim)
     moved = float(np.abs(colour - own).max())
     return np.asarray(np.clip(face + min(1.0, moved / 0.05) * (made - face), 0, 1), np.float32)
+
+
+def _tint(face: Plane) -> Plane:
+    """What is grey in this light, (3,): the mean of a picture is nearly so (grey world, Buchsbaum 1980)."""
+    mean = face.mean((0, 1))
+    tint = np.clip(mean / max(float(mean @ LIGHT), 0.05), 0.6, 1.5) ** np.float32(_WORLD)
+    return np.asarray(tint / float(tint @ LIGHT), np.float32)
 
 
 def _inner(hair: Plane) -> Plane:
