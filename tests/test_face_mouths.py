@@ -65,16 +65,18 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Change, Any]:
     """Someone with a shut mouth, uint8 (256, 256, 3), how it opens, and the same person laughing."""
     engine = Engines("cpu", home=tmp_path_factory.mktemp("home"))[FaceEditing]
     who = engine.latents(SEED)
-    shift = engine._shop.directions(who.model).shift({"smile": 1.0})
+    directions = engine._shop.directions(who.model)
     with engine._shop.generator(who.model, Job()) as generator:
-        opening = teeth.parted(mouths.opening(generator, who.ws, shift))
+        opening = teeth.parted(
+            mouths.opening(generator, who.ws, directions.shift({"smile": 1.0}), mouths.ways(directions))
+        )
     shut, laughing = (engine.render(who, {"smile": value}) for value in (-0.5, 1.0))
     return shut, opening, laughing
 
 
 def between_lips(picture: Any) -> Any:
     """How far apart the lips are, in parts of the side, and the line between them in pixels, (8, 2)."""
-    points = lips._points(picture)
+    points = lips.points(picture)
     return lips._height(points), points[60:] * picture.shape[0]
 
 
@@ -115,12 +117,12 @@ def test_lips_keep_the_photos_own_skin(people: Any) -> None:
     grain = cv2.resize(rng.normal(0, 26, (128, 128, 1)).astype(np.float32), (256, 256))[..., None]
     photo = (shut + grain).clip(0, 255).astype(np.uint8)
     made, _ = lips.opened(photo, opening)
-    outer = lips._within(lips._points(made)[48:60], 256, 0.002) > 0.9
+    outer = lips._within(lips.points(made)[48:60], 256, 0.002) > 0.9
     skin = outer & ~cv2.dilate(within(made).astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     assert skin.sum() > 200
     fine = made - cv2.GaussianBlur(made, (0, 0), 3)
     before = photo / 255 - cv2.GaussianBlur(photo / 255, (0, 0), 3)
-    was = lips._within(lips._points(photo / np.float32(255))[48:60], 256, 0.002) > 0.9
+    was = lips._within(lips.points(photo / np.float32(255))[48:60], 256, 0.002) > 0.9
     assert fine[skin].std() > 0.7 * before[was].std()
 
 
@@ -147,6 +149,29 @@ def test_an_opening_that_moves_nothing_changes_nothing(people: Any) -> None:
         for part in (opening.before + 0.5 * (opening.after - opening.before), opening.after)
     )
     assert 0 < narrow < wide
+
+
+def test_landmarks_move_evenly_as_a_mouth_opens() -> None:
+    """Between three looks each point goes straight, so that a film of a smile does not tremble."""
+    rng = np.random.default_rng(0)
+    ways, before = rng.normal(size=(2, 3, 4)).astype(np.float32), rng.random((68, 2))
+    moves = rng.normal(size=(2, 2, 68, 2)) * 0.01
+    motion = mouths.Motion(ways, before, moves)
+    start, half = motion.points(np.float32(0.5) * ways[0])
+    assert np.array_equal(start, before) and np.allclose(half, before + moves[0, 0])
+    both = motion.points(ways[0] + np.float32(0.25) * ways[1])[1]
+    assert np.allclose(both, before + moves[0, 1] + 0.5 * moves[1, 0], atol=1e-6)
+    path = np.stack([motion.points(np.float32(part) * ways[0])[1] for part in np.linspace(0, 1, 11)])
+    assert np.abs(np.diff(path[:6], 2, axis=0)).max() < 1e-6 > np.abs(np.diff(path[5:], 2, axis=0)).max()
+
+
+def test_steady_landmarks_are_those_of_the_face_and_of_its_mirror_image(people: Any) -> None:
+    shut, *_ = people
+    plain = shut / np.float32(255)
+    once, steady = lips.points(plain), lips.points(plain, steady=True)
+    assert np.abs(once - steady).max() < 0.03 and np.abs(once - steady)[48:].mean() < 0.006
+    mirrored = lips.points(np.ascontiguousarray(plain[:, ::-1]), steady=True)[lips._MIRRORED]
+    assert np.allclose(steady, np.array([1, 0]) + mirrored * np.array([-1, 1]), atol=0.006)
 
 
 def test_a_spline_meets_its_points_and_is_smooth_between_them() -> None:

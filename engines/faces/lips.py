@@ -20,6 +20,10 @@ from engines.faces.pasting import STALE, WORK
 
 Points = NDArray[np.float64]
 _LOOK = 512  # side at which landmarks are looked for
+_JITTER = (-0.02, 0.0, 0.02)  # shifts at which is looked, in sides
+_MIRRORED = np.r_[  # dlib's points in a mirrored face
+    16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1, 64:59:-1, 67:64:-1
+]
 _GRID = 32  # of places at which the spline is worked out, a side
 _JAW, _REST = slice(4, 13), np.r_[0:4, 13:48]
 _JAW_PART = 0.7  # of the jaw's motion: its landmarks are the least sure
@@ -40,7 +44,8 @@ def opened(square: Photo, wide: Change) -> tuple[Plane, Plane]:
     """
     side = square.shape[0]
     own = square.astype(np.float32) / np.float32(255)
-    before, after, mine = (_points(picture) for picture in (wide.before, wide.after, own))
+    before, after = wide.points or (points(wide.before), points(wide.after))
+    mine = points(own)
     move = after - before
     move[_JAW] *= _JAW_PART
     move[_REST] = 0
@@ -75,9 +80,19 @@ def _mouth(wide: Change, made: Plane, skin: Plane, inside: Plane, flow: Plane) -
     return np.asarray(mouth * min(1.0, _LIGHTEST / max(lightest, 1e-3)), np.float32)
 
 
-def _points(picture: Plane) -> Points:
-    large = cv2.resize(picture, (_LOOK, _LOOK), interpolation=cv2.INTER_CUBIC)
-    return (landmarks(to_frame(np.asarray(large, np.float32))).astype(np.float64) + 0.5) / _LOOK
+def points(picture: Plane, *, steady: bool = False) -> Points:
+    """dlib's landmarks of an aligned picture (S, S, 3).  steady: the mean of six looks, since they tremble."""
+    grown, found = _LOOK / picture.shape[0], []
+    for shift in _JITTER if steady else (0.0,):
+        matrix = np.array([[grown, 0, shift * _LOOK], [0, grown, 0.7 * shift * _LOOK]])
+        view = cv2.warpAffine(picture, matrix, (_LOOK,) * 2, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        frame = to_frame(np.asarray(view, np.float32))
+        looks = [landmarks(frame)]
+        if steady:
+            turned = landmarks(np.ascontiguousarray(frame[:, ::-1]))[_MIRRORED]
+            looks.append(np.array([_LOOK - 1, 0], np.float32) + turned * np.array([-1, 1], np.float32))
+        found += [(look.astype(np.float64) + 0.5) / _LOOK - (shift, 0.7 * shift) for look in looks]
+    return np.asarray(np.mean(found, 0))
 
 
 def _height(points: Points) -> float:

@@ -134,7 +134,8 @@ class Edit:
     before: the generator's picture without the edit, None where nobody made it yet.
     outline: where the head is in the aligned square, None where nobody looked yet.
     alone: kind (`steadying.by_kind`) -> the same with only its sliders; `after` itself where there are no others.
-    opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.
+    opening(factor) -> what opens the mouth, to be added to the ws of a likeness; None where nothing does.  ways: of
+    `mouths.ways`, along which that lies.
     still: whether nothing else changes. lines: how many of old age's are drawn on the skin, 0 to 1.
     blend(square, factor) -> the aligned square (S, S, 3) with another's features in it, before all else.
     paint(square, factor, shift) -> the edited square with makeup on it, under what is drawn; its shift as of `Made`.
@@ -148,6 +149,7 @@ class Edit:
     outline: Outline | None = None
     alone: Mapping[str, Callable[[float], NDArray[np.float32]]] = field(default_factory=dict)
     opening: Callable[[float], NDArray[np.float32]] | None = None
+    ways: NDArray[np.float32] | None = None
     still: bool = False
     lines: float = 0.0
     blend: Callable[[Frame, float], Plane] | None = None
@@ -202,8 +204,9 @@ def made_in(
     blended = None if edit.blend is None else edit.blend(square, factor)
     under = square if blended is None else to_frame(blended)
     opening, rest, shift = None, None, (0.0, 0.0)
-    if edit.opening is not None:
-        opening = teeth.parted(sharpened(mouths.opening(generator, edit.inverted.ws, edit.opening(factor))))
+    if edit.opening is not None and edit.ways is not None:
+        wide = mouths.opening(generator, edit.inverted.ws, edit.opening(factor), edit.ways)
+        opening = teeth.parted(sharpened(wide))
     if not edit.still:
         rest = sharpened(changed(generator, edit, factor))
         shift = rest.shift
@@ -311,7 +314,7 @@ def slider_edit(
     if not opening:
         return edit
     wide = directions.shift(opening)
-    return replace(edit, opening=lambda factor: np.float32(factor) * wide)
+    return replace(edit, opening=lambda factor: np.float32(factor) * wide, ways=mouths.ways(directions))
 
 
 def _sharpened(shop: Workshop, change: Change, strength: float, job: Job) -> Change:

@@ -25,6 +25,7 @@ class Change:
     sharp: the edited one with finer detail, of any side; it shows where the photo's own gives way to what is new.
     shift: by how much of the side the edited one was moved to the right and down, so that what should stay there does.
     start: where about each of its pixels comes from, as of `motion`, where somebody knows.
+    points: dlib's landmarks in both, (68, 2) at (x, y) in parts of the side, where somebody looked.
     """
 
     before: Plane
@@ -32,11 +33,13 @@ class Change:
     sharp: Plane | None = None
     shift: Shift = (0.0, 0.0)
     start: Plane | None = None
+    points: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def at(self, side: int) -> Change:
         """All at another size."""
         sharp = None if self.sharp is None else resized(self.sharp, side)
-        return Change(resized(self.before, side), resized(self.after, side), sharp, self.shift, self.start)
+        before, after = resized(self.before, side), resized(self.after, side)
+        return Change(before, after, sharp, self.shift, self.start, self.points)
 
     def along(self, shift: Shift) -> Change:
         """Both pictures moved."""

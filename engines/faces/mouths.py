@@ -8,6 +8,9 @@ learnt to. So this is an edit of its own: as the lips of that likeness move betw
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from threading import Lock
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from engines.faces import lips, pasting
 from engines.faces.generator import Generator, to_frame
 from engines.faces.motion import Change, Plane, even, smooth
 from engines.faces.outline import Outline
+from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
 OPENING = ("smile", "mouth_open")  # above 0
@@ -35,20 +39,71 @@ def likeness(generator: Generator, ws: NDArray[np.float32]) -> NDArray[np.float3
     return np.asarray(mean + _LIKENESS * (ws - mean), np.float32)
 
 
-def opened(before: NDArray[np.float32], after: NDArray[np.float32]) -> Change:
+def ways(directions: Directions) -> NDArray[np.float32]:
+    """What each slider that opens the mouth adds to ws at its end, (K, num_ws, w_dim)."""
+    return np.stack([directions.shift({name: 1.0}) for name in OPENING if name in directions.names])
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How the landmarks of one likeness move as its mouth opens.
+
+    Looked for in each picture they would tremble from one frame to the next; between a few pictures they go straight.
+    ways: (K, num_ws, w_dim), see `ways`.  before: (68, 2), as of `lips.points`.  moves: (K, 2, 68, 2), halfway along
+    each and at its end.
+    """
+
+    ways: NDArray[np.float32]
+    before: lips.Points
+    moves: lips.Points
+
+    @staticmethod
+    def of(generator: Generator, near: NDArray[np.float32], ways: NDArray[np.float32]) -> Motion:
+        """Of the likeness with these ws; looked at once while it is in use."""
+        key = (generator.card.id, near.tobytes(), ways.tobytes())
+        with _LOCK:
+            known = _KNOWN.get(key)
+        if known is None:
+            steps = [near, *(near + part * way for way in ways for part in (np.float32(0.5), np.float32(1)))]
+            pictures = generator.pictures(np.stack(steps))
+            before, *after = (lips.points(opened(pictures[0], each).after, steady=True) for each in pictures)
+            known = Motion(ways, before, (np.stack(after) - before).reshape(len(ways), 2, 68, 2))
+            with _LOCK:
+                _KNOWN[key] = known
+                while len(_KNOWN) > _PEOPLE:
+                    _KNOWN.pop(next(iter(_KNOWN)))
+        return known
+
+    def points(self, shift: NDArray[np.float32]) -> tuple[lips.Points, lips.Points]:
+        """Landmarks before and after a shift of the latents that lies along the ways."""
+        parts = np.linalg.lstsq(self.ways.reshape(len(self.ways), -1).T, shift.ravel(), rcond=None)[0]
+        after = self.before.copy()
+        for part, (half, whole) in zip(parts, self.moves, strict=True):
+            after += 2 * part * half if part < 0.5 else half + (2 * part - 1) * (whole - half)
+        return self.before, after
+
+
+_LOCK, _KNOWN, _PEOPLE = Lock(), dict[tuple[str, bytes, bytes], Motion](), 32
+
+
+def opened(before: Plane, after: Plane, points: tuple[lips.Points, lips.Points] | None = None) -> Change:
     """Two pictures (R, R, 3) of a likeness without and with its mouth open, its eyes and all around it as they were."""
     y, x = (np.mgrid[0 : before.shape[0], 0 : before.shape[1]] + 0.5) / before.shape[0]
     far = np.hypot(
         (x - 0.5) / 0.20, (y - 0.70) / 0.16
     )  # from the middle of the mouth: at 1 the cheeks, at 1.5 the eyes
     where = smooth(1.5 - far, 0, 0.5)[..., None]
-    return Change(before, np.asarray(before + where * (after - before), np.float32))
+    return Change(before, np.asarray(before + where * (after - before), np.float32), points=points)
 
 
-def opening(generator: Generator, ws: NDArray[np.float32], shift: NDArray[np.float32]) -> Change:
-    """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents."""
+def opening(
+    generator: Generator, ws: NDArray[np.float32], shift: NDArray[np.float32], ways: NDArray[np.float32]
+) -> Change:
+    """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents along `ways`."""
     near = likeness(generator, ws)
-    return opened(*generator.pictures(np.stack([near, near + shift])))
+    motion = Motion.of(generator, near, ways)
+    before, after = generator.pictures(np.stack([near, near + shift]))
+    return opened(before, after, motion.points(shift))
 
 
 def composed(

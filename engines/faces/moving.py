@@ -132,6 +132,7 @@ class _Scene:
         self._before = before
         self._generator, self._likeness = generator, mouths.likeness(generator, who.ws)
         self._shut = generator.pictures(self._likeness[None])[0]
+        self._ways = mouths.ways(shop.directions(who.model))
         side = pasting.working_side(self._face)
         self._square = pasting.aligned(self._photo, self._face, side)
         self._hair: Mapping[str, float] = {} if dye is None else dye.sliders
@@ -152,8 +153,10 @@ class _Scene:
     def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:
         """How the mouth opens, for each of some shifts of the likeness."""
         if shifts:
-            for picture in self._generator.pictures(self._likeness + np.stack(shifts)):
-                yield teeth.parted(mouths.opened(self._shut, picture))
+            motion = mouths.Motion.of(self._generator, self._likeness, self._ways)
+            pictures = self._generator.pictures(self._likeness + np.stack(shifts))
+            for picture, shift in zip(pictures, shifts, strict=True):
+                yield teeth.parted(mouths.opened(self._shut, picture, motion.points(shift)))
 
     def frame(
         self,

@@ -64,8 +64,8 @@ class Newcomers:
         with self._shop.generator(latents.model, job, urgent=urgent) as generator:
             picture = generator.picture(latents, latents.ws + shift)
             if wide and directions:
-                opening = teeth.parted(mouths.opening(generator, latents.ws, directions.shift(wide)))
-                picture, _ = mouths.composed(to_frame(picture), opening, None)
+                opening = mouths.opening(generator, latents.ws, directions.shift(wide), mouths.ways(directions))
+                picture, _ = mouths.composed(to_frame(picture), teeth.parted(opening), None)
             face = latents.face if isinstance(latents, Inverted) else None
             picture = people.dressed(self._shop, picture, wish, over, job, face=face)
             frame = to_frame(picture)
