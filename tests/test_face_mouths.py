@@ -37,8 +37,8 @@ def face(mouth: tuple[float, float, float], *, light: float = 0.0, teeth: bool =
 
 def test_what_opens_the_mouth_is_an_edit_of_its_own() -> None:
     rest, opening = mouths.apart({"smile": 0.5, "mouth_open": -0.2, "age": 1.0})
-    assert rest == {"mouth_open": -0.2, "age": 1.0} and opening == {"smile": 0.5}
-    assert mouths.apart({"smile": -1.0}) == ({"smile": -1.0}, {})
+    assert rest == {"age": 1.0} and opening == {"smile": 0.5, "mouth_open": -0.2}
+    assert mouths.apart({"smile": 0.0, "yaw": -1.0}) == ({"smile": 0.0, "yaw": -1.0}, {})
 
 
 def test_a_likeness_lies_between_the_person_and_everybody() -> None:
@@ -151,18 +151,55 @@ def test_an_opening_that_moves_nothing_changes_nothing(people: Any) -> None:
     assert 0 < narrow < wide
 
 
-def test_landmarks_move_evenly_as_a_mouth_opens() -> None:
+def test_landmarks_move_evenly_as_a_mouth_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between three looks each point goes straight, so that a film of a smile does not tremble."""
     rng = np.random.default_rng(0)
-    ways, before = rng.normal(size=(2, 3, 4)).astype(np.float32), rng.random((68, 2))
-    moves = rng.normal(size=(2, 2, 68, 2)) * 0.01
-    motion = mouths.Motion(ways, before, moves)
-    start, half = motion.points(np.float32(0.5) * ways[0])
-    assert np.array_equal(start, before) and np.allclose(half, before + moves[0, 0])
-    both = motion.points(ways[0] + np.float32(0.25) * ways[1])[1]
-    assert np.allclose(both, before + moves[0, 1] + 0.5 * moves[1, 0], atol=1e-6)
+    ways, start = rng.normal(size=(2, 3, 4)).astype(np.float32), rng.random((68, 2))
+    steps = {(index, sign): rng.normal(size=(2, 68, 2)) * 0.01 for index in (0, 1) for sign in (-1, 1)}
+
+    def looked(_: Any, way: Any) -> Any:
+        index, sign = next(key for key in steps if np.allclose(way, key[1] * ways[key[0]]))
+        return np.stack([start, *(start + steps[index, sign])])
+
+    monkeypatch.setattr(mouths.Motion, "_looked", looked)
+    motion = mouths.Motion(None, np.zeros((3, 4), np.float32), ways)  # type: ignore[arg-type]
+    before, half = motion.points(np.float32(0.5) * ways[0])
+    assert np.array_equal(before, start) and np.allclose(half, start + steps[0, 1][0], atol=1e-6)
+    both = motion.points(ways[0] - np.float32(0.25) * ways[1])[1]
+    assert np.allclose(both, start + steps[0, 1][1] + 0.5 * steps[1, -1][0], atol=1e-6)
+    beyond = motion.points(np.float32(-1.25) * ways[1])[1]
+    assert np.allclose(beyond, start + steps[1, -1][1] + 0.5 * (steps[1, -1][1] - steps[1, -1][0]), atol=1e-6)
     path = np.stack([motion.points(np.float32(part) * ways[0])[1] for part in np.linspace(0, 1, 11)])
     assert np.abs(np.diff(path[:6], 2, axis=0)).max() < 1e-6 > np.abs(np.diff(path[5:], 2, axis=0)).max()
+
+
+def test_a_mouth_that_shows_teeth_shuts_to_a_part_and_another_one_whole(people: Any) -> None:
+    _, opening, laughing = people
+    closing = Change(opening.after, opening.before, points=(opening.points[1], opening.points[0]))
+    was = lips._height(lips.points(laughing / np.float32(255)))
+    made, _ = lips.opened(laughing, closing)
+    assert 0.3 * was < lips._height(lips.points(made)) < 0.75 * was
+    assert np.array_equal((made * 255).round()[:100], laughing[:100])
+    before, after = (part[within(part)] for part in (laughing / np.float32(255), made))
+    assert np.abs(np.median(before, 0) - np.median(after, 0)).max() < 0.12, "its own teeth, no haze"
+    drawn = lips._shut(lips.points(laughing / np.float32(255)), 0.0)
+    assert abs(lips._height(drawn)) < 1e-3 and (drawn[[67, 66, 65], 1] >= drawn[[61, 62, 63], 1] - 1e-9).all()
+
+
+def test_landmarks_are_looked_for_once_a_person(tmp_path: Any) -> None:
+    engine = Engines("cpu", home=tmp_path)[FaceEditing]
+    who, directions = engine.latents(11), engine._shop.directions("faces-256")
+    with engine._shop.generator(who.model, Job()) as generator:
+        mouths.opening(generator, who.ws, directions.shift({"smile": 0.3}), mouths.ways(directions))
+        looks, real = [], lips.points
+        lips.points = lambda *args, **kind: looks.append(1) or real(*args, **kind)  # type: ignore[assignment]
+        try:
+            mouths.opening(generator, who.ws, directions.shift({"smile": 0.6}), mouths.ways(directions))
+            assert not looks
+            mouths.opening(generator, who.ws, directions.shift({"smile": -0.6}), mouths.ways(directions))
+            assert len(looks) == 3, "the other way has not been looked at"
+        finally:
+            lips.points = real
 
 
 def test_steady_landmarks_are_those_of_the_face_and_of_its_mirror_image(people: Any) -> None:

@@ -33,6 +33,7 @@ _OWN = 0.42, 0.54  # height of the own opening over the new one: from the second
 _SHOWN = 0.2, 0.3  # if so much of it is teeth;
 _HARDLY = 0.8, 0.95  # and whatever it is where it hardly opens
 _LIT, _PALE = 0.7, 0.75  # of teeth: as light, and no redder, over the skin around
+_FURTHER, _LEAST = 2.0, 0.4  # times as far as the likeness a mouth shuts, to what part of its height if it shows teeth
 _SHADE = 7.0  # blur beyond which a difference is light, in pixels of the flow
 _LIGHTEST = 0.84  # of teeth
 _LIT_BY = 0.75  # how far they follow the light on the skin, whose own colour is in it, as a power
@@ -49,19 +50,34 @@ def opened(square: Photo, wide: Change) -> tuple[Plane, Plane]:
     move = after - before
     move[_JAW] *= _JAW_PART
     move[_REST] = 0
-    there = mine + move
+    teeth = smooth(_teeth(own, mine), *_SHOWN)
+    left = 1 - _FURTHER * (1 - _height(after) / max(_height(before), 1e-6))  # of the own opening, as the mouth shuts
+    there = mine + move if left > 1 else _shut(mine + move, max(left, _LEAST * float(teeth)) * _height(mine))
     flow = _flow(there, mine, side)
     light, skin = _light(wide, before, after, there)
     made = np.asarray(warped(own, flow) + even(light, side), np.float32)
     inside = _within(there[60:], side, _RIM)[..., None]
     mouth = _mouth(wide, made, skin, inside, _flow(there, after, side))
     part = np.array(_height(mine) / max(_height(there), 1e-6))
-    keep = np.maximum(smooth(part, *_OWN) * smooth(_teeth(own, mine), *_SHOWN), smooth(part, *_HARDLY))
+    keep = np.maximum(smooth(part, *_OWN) * teeth, smooth(part, *_HARDLY))
     cover = inside * np.float32(1 - keep)
     moved = cover
     if side < WORK:
         moved = np.maximum(cover, smooth(np.hypot(flow[..., 0], flow[..., 1]), *STALE)[..., None])
     return np.asarray(np.clip(made + cover * (mouth - made), 0, 1), np.float32), moved
+
+
+def _shut(points: Points, height: float) -> Points:
+    """Lips drawn together, the lower one by more, until this is between them."""
+    over = _height(points) - height
+    shut = points.copy()
+    for part, lower, upper in ((1.0, (65, 66, 67, 56, 57, 58), (61, 62, 63, 50, 51, 52)), (0.5, (55, 59), (49, 53))):
+        shut[list(lower), 1] -= 0.6 * part * over
+        shut[list(upper), 1] += 0.4 * part * over
+    crossed = np.maximum(shut[[61, 62, 63], 1] - shut[[67, 66, 65], 1], 0) / 2
+    shut[[61, 62, 63], 1] -= crossed
+    shut[[67, 66, 65], 1] += crossed
+    return shut
 
 
 def _mouth(wide: Change, made: Plane, skin: Plane, inside: Plane, flow: Plane) -> Plane:

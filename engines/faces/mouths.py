@@ -1,4 +1,4 @@
-"""A mouth that opens in a photo, with teeth.
+"""A mouth that opens or shuts in a photo.
 
 Latents that were searched for one photo, and a generator tuned to it (inverting.py), lie far from the people that the
 generator knows: there a shut mouth opens to a pink blur. Of a likeness half way to the mean, untuned, it smiles as it
@@ -23,13 +23,14 @@ from engines.faces.outline import Outline
 from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
-OPENING = ("smile", "mouth_open")  # above 0
+OPENING = ("smile", "mouth_open")
+_LOCK, _KNOWN, _MOST = Lock(), dict[tuple[str, bytes, bytes], lips.Points](), 128
 _LIKENESS = 0.6  # of the way from the mean to the person
 
 
 def apart(sliders: Sliders) -> tuple[dict[str, float], dict[str, float]]:
-    """(the other sliders, those that open the mouth)."""
-    opening = {name: value for name, value in sliders.items() if name in OPENING and value > 0}
+    """(the other sliders, those that open or shut the mouth)."""
+    opening = {name: value for name, value in sliders.items() if name in OPENING and value}
     return {name: value for name, value in sliders.items() if name not in opening}, opening
 
 
@@ -46,44 +47,41 @@ def ways(directions: Directions) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the landmarks of one likeness move as its mouth opens.
+    """How the landmarks of a likeness move as its mouth opens or shuts.
 
     Looked for in each picture they would tremble from one frame to the next; between a few pictures they go straight.
-    ways: (K, num_ws, w_dim), see `ways`.  before: (68, 2), as of `lips.points`.  moves: (K, 2, 68, 2), halfway along
-    each and at its end.
+    near: ws of the likeness, (num_ws, w_dim).  ways: see `ways`.
     """
 
+    generator: Generator
+    near: NDArray[np.float32]
     ways: NDArray[np.float32]
-    before: lips.Points
-    moves: lips.Points
 
-    @staticmethod
-    def of(generator: Generator, near: NDArray[np.float32], ways: NDArray[np.float32]) -> Motion:
-        """Of the likeness with these ws; looked at once while it is in use."""
-        key = (generator.card.id, near.tobytes(), ways.tobytes())
+    def points(self, shift: NDArray[np.float32]) -> tuple[lips.Points, lips.Points]:
+        """Landmarks before and after a shift of the latents that lies along the ways, as of `lips.points`."""
+        parts = np.linalg.lstsq(self.ways.reshape(len(self.ways), -1).T, shift.ravel(), rcond=None)[0]
+        before, moves = None, np.zeros((68, 2))
+        for part, way in zip(parts, self.ways, strict=True):
+            if before is None or abs(part) > 1e-6:
+                before, half, whole = self._looked(way * np.float32(np.sign(part) or 1))
+                along = 2 * abs(part)
+                moves += along * (half - before) if along < 1 else half - before + (along - 1) * (whole - half)
+        assert before is not None
+        return before, before + moves
+
+    def _looked(self, way: NDArray[np.float32]) -> lips.Points:
+        """Landmarks at the beginning of a way, halfway and at its end, (3, 68, 2); once while the person is in use."""
+        key = (self.generator.card.id, self.near.tobytes(), way.tobytes())
         with _LOCK:
             known = _KNOWN.get(key)
         if known is None:
-            steps = [near, *(near + part * way for way in ways for part in (np.float32(0.5), np.float32(1)))]
-            pictures = generator.pictures(np.stack(steps))
-            before, *after = (lips.points(opened(pictures[0], each).after, steady=True) for each in pictures)
-            known = Motion(ways, before, (np.stack(after) - before).reshape(len(ways), 2, 68, 2))
+            pictures = self.generator.pictures(np.stack([self.near + np.float32(part) * way for part in (0, 0.5, 1)]))
+            known = np.stack([lips.points(opened(pictures[0], each).after, steady=True) for each in pictures])
             with _LOCK:
                 _KNOWN[key] = known
-                while len(_KNOWN) > _PEOPLE:
+                while len(_KNOWN) > _MOST:
                     _KNOWN.pop(next(iter(_KNOWN)))
         return known
-
-    def points(self, shift: NDArray[np.float32]) -> tuple[lips.Points, lips.Points]:
-        """Landmarks before and after a shift of the latents that lies along the ways."""
-        parts = np.linalg.lstsq(self.ways.reshape(len(self.ways), -1).T, shift.ravel(), rcond=None)[0]
-        after = self.before.copy()
-        for part, (half, whole) in zip(parts, self.moves, strict=True):
-            after += 2 * part * half if part < 0.5 else half + (2 * part - 1) * (whole - half)
-        return self.before, after
-
-
-_LOCK, _KNOWN, _PEOPLE = Lock(), dict[tuple[str, bytes, bytes], Motion](), 32
 
 
 def opened(before: Plane, after: Plane, points: tuple[lips.Points, lips.Points] | None = None) -> Change:
@@ -101,7 +99,7 @@ def opening(
 ) -> Change:
     """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents along `ways`."""
     near = likeness(generator, ws)
-    motion = Motion.of(generator, near, ways)
+    motion = Motion(generator, near, ways)
     before, after = generator.pictures(np.stack([near, near + shift]))
     return opened(before, after, motion.points(shift))
 

@@ -153,7 +153,7 @@ class _Scene:
     def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:
         """How the mouth opens, for each of some shifts of the likeness."""
         if shifts:
-            motion = mouths.Motion.of(self._generator, self._likeness, self._ways)
+            motion = mouths.Motion(self._generator, self._likeness, self._ways)
             pictures = self._generator.pictures(self._likeness + np.stack(shifts))
             for picture, shift in zip(pictures, shifts, strict=True):
                 yield teeth.parted(mouths.opened(self._shut, picture, motion.points(shift)))
