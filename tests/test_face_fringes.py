@@ -14,7 +14,7 @@ from engines import Engines
 from engines.core import faces
 from engines.core.job import Job
 from engines.face_editing import FaceEditing
-from engines.faces import drawing, fringes, hair, hairlines, moving
+from engines.faces import drawing, fringes, hair, hairlines, moving, pasting
 from engines.faces.drawing import Marks
 from engines.faces.motion import Plane
 from engines.faces.parting import Parts, parts_of
@@ -52,6 +52,10 @@ def marks(side: int, turn: float = 0.0) -> Marks:
     return Marks(EYES * side, NOSE * side, turn)
 
 
+def drawn_on(face: Plane, where: Marks, parts: Parts, amount: float) -> Plane:
+    return fringes.fringe(face, where, parts, amount)[0]
+
+
 def places(side: int) -> tuple[np.ndarray, np.ndarray]:
     return Axes(EYES * side).places(EYES.mean(0) * side, side)
 
@@ -65,7 +69,7 @@ def grown(face: Plane, made: Plane) -> np.ndarray:
 @pytest.mark.parametrize("side", [128, 256, 640, 1024])
 def test_a_fringe_falls_from_the_hairline_to_the_brows(side: int) -> None:
     face, parts = person(side)
-    made = fringes.fringe(face, marks(side), parts, 1.0)
+    made = drawn_on(face, marks(side), parts, 1.0)
     assert made.shape == face.shape and made.dtype == np.float32 and np.isfinite(made).all()
     u, v = places(side)
     upper = (np.abs(u) < 0.5) & (v > -1.0) & (v < -0.75)
@@ -79,12 +83,12 @@ def test_a_fringe_falls_from_the_hairline_to_the_brows(side: int) -> None:
     wall = np.abs(face - WALL).max(2) < 1e-3
     inner = cv2.erode(wall.astype(np.uint8), np.ones((side // 40 | 1,) * 2, np.uint8)) > 0
     assert np.abs(made - face)[inner].max() < 0.02, "nothing beside the head"
-    assert np.array_equal(made, fringes.fringe(face, marks(side), parts, 1.0)), "the same each time"
+    assert np.array_equal(made, drawn_on(face, marks(side), parts, 1.0)), "the same each time"
 
 
 def test_its_lower_end_is_uneven_with_skin_between_its_tips() -> None:
     face, parts = person(512)
-    there = grown(face, fringes.fringe(face, marks(512), parts, 0.8)) > 0.5
+    there = grown(face, drawn_on(face, marks(512), parts, 0.8)) > 0.5
     u, v = places(512)
     columns = np.abs(u[0]) < 0.5
     lowest = np.array([v[there[:, at], at].max() for at in np.flatnonzero(columns)])
@@ -97,7 +101,7 @@ def test_its_lower_end_is_uneven_with_skin_between_its_tips() -> None:
 def test_it_grows_with_its_slider_from_nothing_and_none_of_it_is_lost_on_the_way() -> None:
     face, parts = person(256)
     steps = (0.0, 0.02, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
-    covers = [grown(face, fringes.fringe(face, marks(256), parts, amount)) for amount in steps]
+    covers = [grown(face, drawn_on(face, marks(256), parts, amount)) for amount in steps]
     assert not covers[0].any() and covers[1].sum() < 0.02 * covers[-1].sum(), "no jump at the beginning"
     total = [float(cover.sum()) for cover in covers]
     assert all(less < more for less, more in pairwise(total[1:]))
@@ -113,7 +117,7 @@ def test_locks_run_as_the_hair_is_combed() -> None:
 
     def lean(combed: float) -> float:
         face, parts = person(512, lean=combed)
-        light = cv2.GaussianBlur(fringes.fringe(face, marks(512), parts, 1.0).mean(2), (0, 0), 1.0)
+        light = cv2.GaussianBlur(drawn_on(face, marks(512), parts, 1.0).mean(2), (0, 0), 1.0)
         across, down = cv2.Sobel(light, cv2.CV_32F, 1, 0)[where], cv2.Sobel(light, cv2.CV_32F, 0, 1)[where]
         return float(np.tan(0.5 * np.arctan2(-2 * (across * down).mean(), (across**2 - down**2).mean())))
 
@@ -139,7 +143,7 @@ def test_it_turns_with_the_head() -> None:
 
     def middle(turn: float, shift: float) -> float:
         face, parts = person(256, shift=shift)
-        cover = grown(face, fringes.fringe(face, marks(256, turn), parts, 0.6))[:, :, None].sum((0, 2))
+        cover = grown(face, drawn_on(face, marks(256, turn), parts, 0.6))[:, :, None].sum((0, 2))
         return float((cover * np.arange(256)).sum() / cover.sum())
 
     assert middle(0.3, -0.05) < middle(0.0, 0.0) - 5 < middle(-0.3, 0.05) - 15
@@ -152,7 +156,7 @@ def test_brows_that_are_higher_shorten_it() -> None:
 
     def end(brow: float) -> float:
         line = axes.middle + axes.unit * (u[:, None] * axes.along + brow * axes.down)
-        made = fringes.fringe(face, Marks(EYES * 256, NOSE * 256, 0.0, brows=line), parts, 1.0)
+        made = drawn_on(face, Marks(EYES * 256, NOSE * 256, 0.0, brows=line), parts, 1.0)
         columns, v = places(256)
         return float(v[(grown(face, made) > 0.5) & (np.abs(columns) < 0.6)].max())
 
@@ -167,13 +171,13 @@ def test_it_has_the_light_and_the_contrast_of_the_hair() -> None:
     u, v = places(side)
     light = np.interp(u, [-1, 1], [0.7, 1.5])
     lit = np.where((grown(face * 0 + np.array(SKIN), face) > 0.5)[..., None], face * light[..., None], face)
-    made = fringes.fringe(np.asarray(lit, np.float32), marks(side), parts, 1.0)
+    made = drawn_on(np.asarray(lit, np.float32), marks(side), parts, 1.0)
     band = (v > -1.0) & (v < -0.8)
     left, right = (float(made[band & (sign * u > 0.3) & (sign * u < 0.55)].mean()) for sign in (-1, 1))
     assert 1.2 < right / left < 1.8
 
     def strands(photo: Plane) -> float:
-        drawn = np.log(fringes.fringe(photo, marks(side), parts, 1.0).mean(2))
+        drawn = np.log(drawn_on(photo, marks(side), parts, 1.0).mean(2))
         return float((drawn - cv2.GaussianBlur(drawn, (0, 0), 3))[band & (np.abs(u) < 0.5)].std())
 
     flat = np.where(cv2.GaussianBlur(grown(face * 0 + np.array(SKIN), face), (0, 0), 0.5)[..., None] > 0.5, BROWN, face)
@@ -185,7 +189,7 @@ def test_in_a_soft_photo_it_is_soft() -> None:
     soft = np.asarray(cv2.GaussianBlur(face, (0, 0), 3.0), np.float32)
 
     def sharp(photo: Plane) -> float:
-        light = fringes.fringe(photo, marks(512), parts, 1.0).mean(2)
+        light = drawn_on(photo, marks(512), parts, 1.0).mean(2)
         u, v = places(512)
         tips = (np.abs(u) < 0.6) & (v > -0.75) & (v < -0.4)
         return float(np.abs(cv2.Laplacian(light, cv2.CV_32F))[tips].mean())
@@ -196,13 +200,13 @@ def test_in_a_soft_photo_it_is_soft() -> None:
 def test_who_has_no_hair_gets_none_and_a_fringe_that_is_there_stays() -> None:
     face, parts = person(256)
     bald = Parts(np.zeros_like(parts.planes))
-    assert np.array_equal(fringes.fringe(face, marks(256), bald, 1.0), face)
+    assert np.array_equal(drawn_on(face, marks(256), bald, 1.0), face)
     sides = parts.planes.copy()
     sides[:, 60:132, PARTS.index("hair")] = 0  # hair beside the ears only
-    assert np.array_equal(fringes.fringe(face, marks(256), Parts(sides), 1.0), face)
-    assert np.array_equal(fringes.fringe(face, marks(256), parts, 0.0), face)
+    assert np.array_equal(drawn_on(face, marks(256), Parts(sides), 1.0), face)
+    assert np.array_equal(drawn_on(face, marks(256), parts, 0.0), face)
     far = Marks(EYES * 256 + 900, NOSE * 256 + 900, 0.0)
-    assert np.isfinite(fringes.fringe(face, far, parts, 1.0)).all(), "no error where no face is in the square"
+    assert np.isfinite(drawn_on(face, far, parts, 1.0)).all(), "no error where no face is in the square"
 
     y, x = (np.mgrid[0:256, 0:256] + 0.5) / 256
     long, planes = face.copy(), parts.planes.copy()
@@ -211,9 +215,26 @@ def test_who_has_no_hair_gets_none_and_a_fringe_that_is_there_stays() -> None:
     small = cv2.resize(low.astype(np.float32), (192, 192), interpolation=cv2.INTER_AREA)
     planes[..., PARTS.index("hair")] = np.maximum(planes[..., PARTS.index("hair")], small)
     planes[..., PARTS.index("skin")] *= 1 - small
-    made = fringes.fringe(long, marks(256), Parts(planes), 1.0)
+    made = drawn_on(long, marks(256), Parts(planes), 1.0)
     assert np.abs(made - long)[y > 0.41].max() < 0.12, "no second end below the first"
     assert made[low].mean() < 0.35
+
+
+def test_no_hair_of_the_photo_shines_through_it() -> None:
+    """Its cover says where pixels are laid into the photo: where it hides all, and not on the skin below."""
+    face, parts = person(256)
+    made, cover = fringes.fringe(face, marks(256), parts, 1.0)
+    u, v = places(256)
+    assert cover.shape == (256, 256, 1) and cover[(np.abs(u) < 0.5) & (v > -0.95) & (v < -0.8)].min() > 0.7
+    assert not cover[v > -0.2].any() and cover[np.abs(made - face).max(2) == 0].max() < 0.02
+    photo = np.ascontiguousarray(np.where(face > 0.5, 200, 60), np.uint8).repeat(2, 0).repeat(2, 1)
+    streaks = photo.copy()
+    streaks[::2, 200:312] = 0  # finer than the square knows
+    who = faces.Face((0, 0, 512, 512), (tuple(EYES[0] * 512), tuple(EYES[1] * 512)), tuple(NOSE * 512), 1.0)
+    square = pasting.aligned(streaks, who, 256)
+    laid, plain = (pasting.paste(streaks, who, square, made, how)[0].astype(float) for how in (cover, None))
+    part = np.s_[124:134, 220:292]
+    assert np.abs(np.diff(plain[part], axis=0)).mean() > 40 > 5 * np.abs(np.diff(laid[part], axis=0)).mean()
 
 
 def test_sliders_below_nothing_stay_the_generators() -> None:
@@ -238,8 +259,8 @@ def test_a_photo_gets_a_fringe_of_the_colour_its_hair_is_given(tmp_path: Path) -
     seen = drawing.marks_of(own, found)
     assert seen.brows is not None and seen.between(seen).brows is not None
     u, v = Axes(seen.eyes).places(seen.eyes.mean(0), 256)
-    made = fringes.combed(shop, own, seen, {"fringe": 1.0}, Job())
-    assert fringes.combed(shop, own, seen, {"fringe": -1.0}, Job()) is own
+    made = fringes.combed(shop, own, seen, {"fringe": 1.0}, Job())[0]
+    assert fringes.combed(shop, own, seen, {"fringe": -1.0}, Job()) == (own, None)
     eyes = (np.abs(np.abs(u) - 0.5) < 0.25) & (np.abs(v) < 0.12)
     assert np.abs(made - own)[eyes].max() < 0.02
     below = (np.abs(u) < 0.6) & (v > -0.55) & (v < -0.35)
@@ -247,7 +268,7 @@ def test_a_photo_gets_a_fringe_of_the_colour_its_hair_is_given(tmp_path: Path) -
     parts = parts_of(shop, square, Job())
     hairy = hair.where(own, parts.hair, parts.skin)[..., None]
     red = np.asarray(own + hairy * (own * np.array([1.2, 0.3, 0.3]) - own), np.float32).clip(0, 1)
-    tips = fringes.combed(shop, red, seen, {"fringe": 1.0}, Job())[below & ((own - made).mean(2) > 0.15)]
+    tips = fringes.combed(shop, red, seen, {"fringe": 1.0}, Job())[0][below & ((own - made).mean(2) > 0.15)]
     assert len(tips) > 100 and tips[:, 0].mean() > 1.8 * tips[:, 1].mean()
 
 

@@ -45,28 +45,37 @@ _SHADOW = np.array([0.28, 0.33, 0.36], np.float32)  # on the skin below, of its 
 _BLURS = (0.0, 0.3, 0.5, 0.7, 1.0, 1.4)  # pixels, of which one makes what is drawn as soft as the hair
 
 
-def combed(shop: Workshop, square: Plane, marks: Marks, sliders: Sliders, job: Job) -> Plane:
-    """An aligned square with the fringe that sliders ask for, out of the hair that is seen in it."""
+def combed(
+    shop: Workshop, square: Plane, marks: Marks, sliders: Sliders, job: Job, *, laid: Plane | None = None
+) -> tuple[Plane, Plane | None]:
+    """An aligned square with the fringe that sliders ask for, out of the hair that is seen in it.
+
+    laid: as of `pasting.paste`, comes back with where the fringe is, so that no hair of the photo shines through it.
+    """
     amount = max(0.0, sliders.get(FRINGE, 0.0))
-    return fringe(square, marks, parts_of(shop, to_frame(square), job), amount) if amount > 0 else square
+    if amount <= 0:
+        return square, laid
+    made, cover = fringe(square, marks, parts_of(shop, to_frame(square), job), amount)
+    return made, cover if laid is None else np.maximum(laid, cover)
 
 
-def fringe(face: Plane, marks: Marks, parts: Parts, amount: float) -> Plane:
-    """The face with a fringe of its own hair; as it is where nobody sees hair above the forehead.
+def fringe(face: Plane, marks: Marks, parts: Parts, amount: float) -> tuple[Plane, Plane]:
+    """The face with a fringe of its own hair, and how much that covers, (S, S, 1): nothing where no hair is above it.
 
     amount: above 0 a few short locks, 1 a full fringe that ends above the brows.
     """
+    covered = np.zeros((*face.shape[:2], 1), np.float32)
     if amount <= 0:
-        return face
+        return face, covered
     side, axes = face.shape[0], Axes(marks.eyes)
     where = hair.where(face, parts.hair, parts.skin)
     line = Hairline.of(face, where, axes, marks)
     if line is None:
-        return face
+        return face, covered
     box = _box(axes, line, side)
     left, top, right, bottom = box
     if right - left < 4 or bottom - top < 4:
-        return face
+        return face, covered
     part = np.s_[top:bottom, left:right]
     u, v = (plane[:, left:right] for plane in axes.places(axes.middle, side, (top, bottom)))
     root = np.interp(u, line.u, line.root)
@@ -74,14 +83,15 @@ def fringe(face: Plane, marks: Marks, parts: Parts, amount: float) -> Plane:
     shade, cover = _shaded(face, where, tone, cover, part, axes, line, u, v)
     colour = _base(face, where, axes, line, u, v) * shade[..., None]
     head = even(np.asarray(parts.hair + parts.skin, np.float32), side)[part]
-    cover = cover * smooth(head, 0.3, 0.7) * smooth(v - root, -_RISE[1], -0.1)
+    cover = cover * smooth(head, 0.5, 0.95) * smooth(v - root, -_RISE[1], -0.1)
     beside = smooth(np.abs(u - line.middle), 0.65 * WIDE, WIDE)  # where its own hair stays
     cover = cover * (1 - beside * smooth(_depth(where[part]) / axes.unit, 0.10, 0.26))
     below = (1 - where[part]) * smooth(v - np.interp(u, line.u, line.top), -0.02, 0.05)
     under = face[part] * (1 - (_fallen(cover, axes.unit) * below)[..., None] * _SHADOW)
     made = face.copy()
     made[part] = np.clip(under + cover[..., None] * (colour - under), 0, 1)
-    return made
+    covered[part] = cover[..., None]
+    return made, covered
 
 
 @dataclass(frozen=True)

@@ -284,11 +284,11 @@ def finish(
     if marks is not None:
         edited = lines.weathered(shop, edited, marks, edit.lines * kept, job)
         edited = drawing.laid_over(edited, marks, features)
-    result = made.aligned(edited)
+    result, laid = made.aligned(edited), made.laid
     if edit.drawn is not None and marks is not None:
-        edited = fringes.combed(shop, edited, marks, over, job)
+        edited, laid = fringes.combed(shop, edited, marks, over, job, laid=laid)
         edited = drawing.laid_over(edited, marks, {**edit.drawn.hair, **over})
-    pixels, box = pasting.paste(edit.photo, face, square, edited, made.laid)
+    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
     job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))

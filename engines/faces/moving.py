@@ -148,12 +148,12 @@ class _Scene:
             own = self._square.astype(np.float32) / np.float32(255)
             marks = drawing.marks_of(own, self._face)
             own = lines.weathered(shop, own, marks, older, generator.job)
-            self._keep(fringes.combed(shop, own, marks, {} if drawn is None else drawn.over, generator.job))
+            self._keep(*fringes.combed(shop, own, marks, {} if drawn is None else drawn.over, generator.job))
         self._outline = parts_of(shop, self._square, generator.job).outline
 
-    def _keep(self, square: NDArray[np.float32]) -> None:
+    def _keep(self, square: NDArray[np.float32], laid: NDArray[np.float32] | None = None) -> None:
         """From now on the photo is as this square of it."""
-        self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, square)[0], np.uint8)
+        self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, square, laid)[0], np.uint8)
         self._square = pasting.aligned(self._photo, self._face, len(square))
 
     def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:

@@ -69,8 +69,8 @@ def dressed(
         return picture
     marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture)).with_lines(picture)
     over = {drawing.GREY: wish.get(drawing.GREY, 0.0), **over}  # a beard is as grey as the hair
-    picture = lines.weathered(shop, picture, marks, older, job)
-    return drawing.laid_over(fringes.combed(shop, picture, marks, over, job), marks, over)
+    picture, _ = fringes.combed(shop, lines.weathered(shop, picture, marks, older, job), marks, over, job)
+    return drawing.laid_over(picture, marks, over)
 
 
 def sheet(frames: Sequence[Frame], columns: int, gap: int = 4) -> Frame:
