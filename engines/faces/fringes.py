@@ -42,7 +42,7 @@ _SLOPE = 0.4  # of the way down a lock, that one goes up in the hair to see what
 _GRAIN, _FALLEN = 0.55, 0.65  # of the hair's own grain, and of what is drawn, below the hairline
 _GLOSS, _DEPTH = 0.12, 0.2  # how light the middle of a fringe is, and how much its locks differ, as logarithms
 _SHADOW = np.array([0.28, 0.33, 0.36], np.float32)  # on the skin below, of its light
-_BLURS = (0.0, 0.3, 0.5, 0.7, 1.0, 1.4)  # pixels, of which one makes what is drawn as soft as the hair
+_BLURS = (0.0, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0)  # pixels, of which one makes what is drawn as soft as the hair
 
 
 def combed(
@@ -196,7 +196,7 @@ def _shaded(
         soft = cv2.GaussianBlur(cover, (0, 0), blur)
         fine = np.asarray(cv2.GaussianBlur(fine * cover, (0, 0), blur) / np.maximum(soft, 1e-3), np.float32)
         cover = np.asarray(soft, np.float32)
-    contrast = np.clip(_spread(own, above), 0.03, 0.25) / _spread(fine, cover > 0.9)
+    contrast = np.clip(_spread(own, above), 0.03, 0.2) / _spread(fine, cover > 0.9)
     along = (v - root) / np.maximum(np.interp(u, line.u, line.end) - root, 0.2)
     gloss = _GLOSS * (np.exp(-(((along - 0.35) / 0.28) ** 2)) - 0.35) * (1 + 1.5 * locks)
     grain = np.zeros(face.shape[:2], np.float32)
