@@ -205,7 +205,9 @@ def _shaded(
     beside = _comb(line) + _SLOPE * np.interp(u, line.u, line.lean)  # so that grain, too, runs along the locks
     seen = at_places(grain, axes, u - beside * np.maximum(v - turn, 0), _up(v, turn))
     down = smooth(v - root, -0.35, 0.15)  # above the hairline the hair stays as it is
-    drawn = (contrast * fine + _DEPTH * locks + gloss) * (0.3 + (_FALLEN - 0.3) * down)
+    room = np.interp(u, line.u, line.end - line.top)
+    more = 0.4 + 0.6 * smooth(room, 0.25, 0.65)  # a fringe that is there has strands of its own
+    drawn = more * (contrast * fine + _DEPTH * locks + gloss) * (0.3 + (_FALLEN - 0.3) * down)
     shade = np.exp(np.clip(drawn + (1 + (_GRAIN - 1) * down) * seen, -0.8, 0.5))
     return np.asarray(shade, np.float32), cover
 
