@@ -424,10 +424,10 @@ def test_a_smile_brings_no_colour_that_was_not_there() -> None:
     assert 0.6 < made[32, 32].mean() < 0.79 and made[28:36, 26:38].max() < 0.83
     green = before.copy()
     green[2:6, 20:30] = (0.3, 0.5, 0.1)
-    drawn = steadying.steadied(before, green, {"fringe": green})
-    assert (drawn[4, 25, 0] > drawn[4, 25, 1]).all(), "hair is redder than green, as it was"
+    drawn = steadying.steadied(before, green, {"expression": green})
+    assert np.allclose(drawn[:10], before[:10], atol=2e-3), "hair is as it was"
     dyed = green + np.float32(0.2)  # another slider lightens everything: that stays
-    assert np.allclose(steadying.steadied(before, dyed, {"fringe": green}) - drawn, 0.2, atol=1e-4)
+    assert np.allclose(steadying.steadied(before, dyed, {"expression": green}) - drawn, 0.2, atol=1e-4)
     entries = (
         {"name": "smile", "group": "Expression"},
         {"name": "yaw", "group": "Pose"},
@@ -436,7 +436,7 @@ def test_a_smile_brings_no_colour_that_was_not_there() -> None:
     )
     sliders = {"smile": 0.5, "yaw": 0.1, "fringe": 0.2, "age": 1.0}
     kinds = steadying.by_kind(Directions(np.zeros((4, 1, 1), np.float32), entries), sliders)
-    assert kinds == {"expression": {"smile": 0.5}, "pose": {"yaw": 0.1}, "fringe": {"fringe": 0.2}}
+    assert kinds == {"expression": {"smile": 0.5}, "pose": {"yaw": 0.1}}
 
 
 def test_no_hair_shines_through_what_is_laid_over_it() -> None:

@@ -1,9 +1,10 @@
-"""What an edit draws into a photo at the photo's own size: hair of another colour, eyes wide or shut, a beard, glasses.
+"""What an edit draws into a photo at the photo's own size: hair of another colour, a fringe, eyes wide or shut, a
+beard, glasses.
 
 The generator has sliders for them, and uses them where it draws everything itself. In a photo its difference would be
-as coarse as it is: a haze over hair, a smear around the eyes, a shadow for a beard; and wide eyes would come with
-another light. So these sliders are taken out of
-the edit that it makes and drawn over the result, following what it says of them.
+as coarse as it is: a haze over hair, blotches for a fringe, a smear around the eyes, a shadow for a beard; and wide
+eyes would come with another light. So these sliders are taken out of the edit that it makes and drawn over the result,
+following what it says of them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from engines.faces.values import Frame, Sliders
 
 Plane = NDArray[np.float32]
 GLASSES, BEARD, SHUT, GREY, DARK, FAIR = "glasses", "beard", "eyes_shut", "hair_grey", "hair_dark", "hair_blond"
-EYES = "eyes"
-HAIR, OVER = (DARK, FAIR, GREY), (EYES, SHUT, BEARD, GLASSES)
+EYES, FRINGE = "eyes", "fringe"
+HAIR, OVER = (DARK, FAIR, GREY), (FRINGE, EYES, SHUT, BEARD, GLASSES)
 _LOOK = 256  # side at which the eyes are looked for
 _GROWTH = 1.3  # of a beard over its slider: stubble is told from none at once, a full beard hardly from a fuller one
 _FULLEST = 0.56  # of what beards.py can draw: more is darker and no more of a beard, and less of the person
@@ -74,7 +75,8 @@ class Marks:
     """Where a face is in an aligned square: eyes (2, 2) and the nose's base at (x, y) pixels, and its `Face.yaw`.
 
     mouth, jaw: the lips' outer line, (12, 2), and the jaw's, (17, 2), as `beards.beard` takes them; lids: the lines of
-    both eyes, (12, 2), as `lids.opened` does; None where nobody looked.
+    both eyes, (12, 2), as `lids.opened` does; brows: (10, 2), the left one in the picture first, as `Hairline.of` does;
+    None where nobody looked.
     """
 
     eyes: NDArray[np.float64]
@@ -83,21 +85,22 @@ class Marks:
     mouth: NDArray[np.float64] | None = None
     jaw: NDArray[np.float64] | None = None
     lids: NDArray[np.float64] | None = None
+    brows: NDArray[np.float64] | None = None
 
     def between(self, other: Marks) -> Marks:
         """Halfway to others."""
         eyes, nose, turn = (self.eyes + other.eyes) / 2, (self.nose + other.nose) / 2, (self.turn + other.turn) / 2
-        pairs = (self.mouth, other.mouth), (self.jaw, other.jaw), (self.lids, other.lids)
+        pairs = (self.mouth, other.mouth), (self.jaw, other.jaw), (self.lids, other.lids), (self.brows, other.brows)
         return Marks(eyes, nose, turn, *(_middle(*pair) for pair in pairs))
 
     def with_lines(self, square: Plane) -> Marks:
-        """With the mouth, the jaw and the eyes' lines that a square shows."""
+        """With the mouth, the jaw, the brows and the eyes' lines that a square shows."""
         return self._with_lines(_small(square), square.shape[0])
 
     def _with_lines(self, small: Frame, side: int) -> Marks:
         """Of a square of this side, of which `small` is the picture, uint8 (_LOOK, _LOOK, 3)."""
         points = (makeup.landmarks(small).astype(np.float64) + 0.5) * (side / _LOOK)
-        return replace(self, mouth=points[48:60], jaw=points[:17], lids=points[36:48])
+        return replace(self, mouth=points[48:60], jaw=points[:17], lids=points[36:48], brows=points[17:27])
 
 
 def _middle(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
@@ -132,7 +135,10 @@ def marks_before(face: Face | None, side: int) -> Marks:
 
 
 def laid_over(square: Plane, marks: Marks, sliders: Sliders) -> Plane:
-    """A square (S, S, 3) with eyes wide, narrow or shut, a beard as grey as the hair is, and glasses over it."""
+    """A square (S, S, 3) with eyes wide, narrow or shut, a beard as grey as the hair is, and glasses over it.
+
+    A fringe needs to know where hair is: `fringes.combed` draws it, before these.
+    """
     if sliders.get(EYES) and marks.lids is not None:
         square = lids.opened(square, marks.lids, sliders[EYES])
     shut, bearded, grey, glasses = (max(0.0, sliders.get(name, 0.0)) for name in (SHUT, BEARD, GREY, GLASSES))
@@ -175,5 +181,4 @@ def of_new_face(sliders: Sliders) -> tuple[dict[str, float], dict[str, float]]:
 
 def scaled(sliders: Sliders, factor: float) -> dict[str, float]:
     """Sliders at a part of their strength; what lies over the face, other than its features, stays as it is."""
-    whole = set(OVER) - {EYES}
-    return {name: value * (1 if name in whole else factor) for name, value in sliders.items()}
+    return {name: value * (1 if lies_over(name, value) and name != EYES else factor) for name, value in sliders.items()}

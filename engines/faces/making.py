@@ -16,7 +16,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, guard, lines, mouths, pasting, teeth, turning
+from engines.faces import drawing, fringes, guard, lines, mouths, pasting, teeth, turning
 from engines.faces.finding import chosen
 from engines.faces.generator import Generator, private_copy, to_frame
 from engines.faces.inverting import Search, Target, importance
@@ -245,7 +245,8 @@ def finish(
 ) -> tuple[Finished, Frame]:
     """The edit in the photo, and the aligned square of the result without what lies over the face.
 
-    Glasses, a beard and shut lids hide who somebody is and do not change it: the distance is of the face under them.
+    Glasses, a beard, a fringe and shut lids hide who somebody is and do not change it: the distance is of the face
+    under them.
     """
     for name, value in (("keep", keep), ("sharpen", sharpen)):
         if not 0 <= value <= 1:
@@ -283,10 +284,11 @@ def finish(
     if marks is not None:
         edited = lines.weathered(shop, edited, marks, edit.lines * kept, job)
         edited = drawing.laid_over(edited, marks, features)
-    result = made.aligned(edited)
+    result, laid = made.aligned(edited), made.laid
     if edit.drawn is not None and marks is not None:
+        edited, laid = fringes.combed(shop, edited, marks, over, job, laid=laid)
         edited = drawing.laid_over(edited, marks, {**edit.drawn.hair, **over})
-    pixels, box = pasting.paste(edit.photo, face, square, edited, made.laid)
+    pixels, box = pasting.paste(edit.photo, face, square, edited, laid)
     distance = faces.identity_distance(square, result)
     words = guard.verdict(distance)
     job.note(identity_distance=round(distance, 3), verdict=words, kept=round(kept, 3))

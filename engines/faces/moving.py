@@ -11,7 +11,7 @@ from engines.core.errors import OptionError
 from engines.core.faces import Face
 from engines.core.image import Pixels
 from engines.core.job import Job
-from engines.faces import drawing, lines, mouths, pasting, talking, teeth
+from engines.faces import drawing, fringes, lines, mouths, pasting, talking, teeth
 from engines.faces.films import LONGEST, labelled, sized
 from engines.faces.generator import Generator, to_frame
 from engines.faces.motion import Change
@@ -73,9 +73,10 @@ def animated(
     """Frames of a face whose sliders follow curves; inside its photo if there is one."""
     scene, still = None, generator.picture(who)
     if photo is not None and isinstance(who, Inverted):
-        _, dye = drawing.taken_out(directions, {name: base[name] for name in drawing.HAIR if name in base})
-        base = {name: value for name, value in base.items() if dye is None or name not in dye.sliders}
-        scene = _Scene(shop, generator, still, photo, who, size, dye, lines.PART * max(0.0, base.get("age", 0.0)))
+        once = (*drawing.HAIR, drawing.FRINGE)
+        _, drawn = drawing.taken_out(directions, {name: base[name] for name in once if name in base})
+        base = {name: value for name, value in base.items() if drawn is None or name not in drawn.sliders}
+        scene = _Scene(shop, generator, still, photo, who, size, drawn, lines.PART * max(0.0, base.get("age", 0.0)))
     deltas = who.deltas if isinstance(who, Inverted) else ()
     for start in range(0, frames, _BATCH):
         stop = min(start + _BATCH, frames)
@@ -108,7 +109,10 @@ def animated(
 
 
 class _Scene:
-    """A photo at the film's size, in which the face moves. Hair is coloured once, glasses and the like move along."""
+    """A photo at the film's size, in which the face moves.
+
+    Hair is coloured and a fringe drawn once, and they move with the head; glasses and the like are drawn anew.
+    """
 
     def __init__(
         self,
@@ -118,7 +122,7 @@ class _Scene:
         photo: Pixels,
         who: Inverted,
         size: int,
-        dye: drawing.Drawing | None,
+        drawn: drawing.Drawing | None,
         older: float,
     ) -> None:
         self.who = who
@@ -133,22 +137,24 @@ class _Scene:
         self._generator, self._likeness = generator, mouths.likeness(generator, who.ws)
         self._shut = generator.pictures(self._likeness[None])[0]
         self._ways = mouths.ways(shop.directions(who.model))
-        side = pasting.working_side(self._face)
-        self._square = pasting.aligned(self._photo, self._face, side)
-        self._hair: Mapping[str, float] = {} if dye is None else dye.sliders
+        self._square = pasting.aligned(self._photo, self._face, pasting.working_side(self._face))
+        self._hair: Mapping[str, float] = {} if drawn is None else drawn.hair
         self._marks: drawing.Marks | None = None
-        if dye is not None:
+        if drawn is not None and drawn.hair:
             own = self._square.astype(np.float32) / np.float32(255)
             parts = parts_of(shop, self._square, generator.job)
-            dyed = dye.dyed(own, generator.pictures(dye.latents(who.ws, 1.0), who.deltas), parts, 1.0)
-            self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, dyed)[0], np.uint8)
-            self._square = pasting.aligned(self._photo, self._face, side)
-        if older > 0:
+            self._keep(drawn.dyed(own, generator.pictures(drawn.latents(who.ws, 1.0), who.deltas), parts, 1.0))
+        if older > 0 or (drawn is not None and drawn.over):
             own = self._square.astype(np.float32) / np.float32(255)
-            weathered = lines.weathered(shop, own, drawing.marks_of(own, self._face), older, generator.job)
-            self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, weathered)[0], np.uint8)
-            self._square = pasting.aligned(self._photo, self._face, side)
+            marks = drawing.marks_of(own, self._face)
+            own = lines.weathered(shop, own, marks, older, generator.job)
+            self._keep(*fringes.combed(shop, own, marks, {} if drawn is None else drawn.over, generator.job))
         self._outline = parts_of(shop, self._square, generator.job).outline
+
+    def _keep(self, square: NDArray[np.float32], laid: NDArray[np.float32] | None = None) -> None:
+        """From now on the photo is as this square of it."""
+        self._photo = np.asarray(pasting.paste(self._photo, self._face, self._square, square, laid)[0], np.uint8)
+        self._square = pasting.aligned(self._photo, self._face, len(square))
 
     def opened(self, shifts: Sequence[NDArray[np.float32]]) -> Iterator[Change]:
         """How the mouth opens, for each of some shifts of the likeness."""

@@ -48,9 +48,9 @@ class Newcomers:
     ) -> Frame:
         """The generator's picture of a face, uint8 (R, R, 3): synthesis only, fast enough for dragging.
 
-        A photo's face gets glasses, a beard and lids as `finish` draws them, where its eyes were; a new one a beard
-        and wide or narrow eyes. Both get the lines of old age. A photo's head turns and its mouth opens as `finish`
-        makes them.
+        A photo's face gets glasses, a fringe, a beard and lids as `finish` draws them, where its eyes were; a new one a
+        beard and wide or narrow eyes. Both get the lines of old age. A photo's head turns and its mouth opens as
+        `finish` makes them.
         """
         job, start = take(job), time.perf_counter()
         job.report(0.0, "Drawing the face")

@@ -21,7 +21,7 @@ from engines.core.faces import Face
 from engines.core.image import Picture, write_image
 from engines.core.job import Fact, Job
 from engines.core.provenance import EDITED, Recipe, xmp_packet
-from engines.faces import drawing, lines
+from engines.faces import drawing, fringes, lines
 from engines.faces.generator import Generator, to_frame
 from engines.faces.judging import judge_card, judged
 from engines.faces.values import Frame, Latents, Sliders
@@ -69,7 +69,8 @@ def dressed(
         return picture
     marks = drawing.marks_of(picture) if face is None else drawing.marks_before(face, len(picture)).with_lines(picture)
     over = {drawing.GREY: wish.get(drawing.GREY, 0.0), **over}  # a beard is as grey as the hair
-    return drawing.laid_over(lines.weathered(shop, picture, marks, older, job), marks, over)
+    picture, _ = fringes.combed(shop, lines.weathered(shop, picture, marks, older, job), marks, over, job)
+    return drawing.laid_over(picture, marks, over)
 
 
 def sheet(frames: Sequence[Frame], columns: int, gap: int = 4) -> Frame:

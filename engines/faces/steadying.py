@@ -28,18 +28,17 @@ class Near:
     """How far around, as parts of the side, something as dark, as light, of such a colour must have been before.
 
     grey: so near to grey, in _MIX' colours, a new place may be whatever was there.
-    inside: whether nothing but the face may change, no hair around it and no clothes.
     """
 
     dark: float
     light: float
     colour: float
-    grey: float | None = None
-    inside: bool = False
+    grey: float
 
 
-# A mouth that opens has teeth, no lighter than the lightest of the face; a fringe brings the dark of hair far down.
-NEAR = {"expression": Near(0.12, 0.4, 0.12, grey=0.03, inside=True), "fringe": Near(0.3, 0.3, 0.12)}
+# Nothing but the face may change, no hair around it and no clothes. A mouth that opens has teeth, no lighter than the
+# lightest of the face.
+NEAR = {"expression": Near(0.12, 0.4, 0.12, grey=0.03)}
 
 
 def by_kind(directions: Directions, sliders: Sliders) -> dict[str, dict[str, float]]:
@@ -47,9 +46,8 @@ def by_kind(directions: Directions, sliders: Sliders) -> dict[str, dict[str, flo
     kinds: dict[str, dict[str, float]] = {}
     for name, value in sliders.items():
         group = str(directions.entry(name).get("group") or "").lower()
-        kind = name if name in NEAR else group
-        if kind == POSE or kind in NEAR:
-            kinds.setdefault(kind, {})[name] = value
+        if group == POSE or group in NEAR:
+            kinds.setdefault(group, {})[name] = value
     return kinds
 
 
@@ -60,9 +58,7 @@ def steadied(before: Plane, after: Plane, alone: Mapping[str, Plane]) -> Plane:
             after = np.asarray(after * _light(before) / np.maximum(_light(picture), 0.02), np.float32)
         else:
             drawn = _drawn_back(before, picture, NEAR[kind])
-            if NEAR[kind].inside:
-                drawn = before + _face(before.shape[0]) * (drawn - before)
-            after = after + (drawn - picture)
+            after = after + (before + _face(before.shape[0]) * (drawn - before) - picture)
     return after
 
 
@@ -90,6 +86,6 @@ def _drawn_back(before: Plane, after: Plane, near: Near) -> Plane:
 
     low = np.dstack([cv2.erode(light, around(near.dark)), cv2.erode(colour, around(near.colour))])
     high = np.dstack([cv2.dilate(light, around(near.light)), cv2.dilate(colour, around(near.colour))])
-    if near.grey is not None:  # skin is redder and yellower than teeth
-        low[..., 1], high[..., 2] = np.minimum(low[..., 1], near.grey), np.maximum(high[..., 2], -near.grey)
+    # skin is redder and yellower than teeth
+    low[..., 1], high[..., 2] = np.minimum(low[..., 1], near.grey), np.maximum(high[..., 2], -near.grey)
     return np.asarray(np.clip(after @ _MIX.T, low, high) @ _BACK.T, np.float32)
