@@ -44,8 +44,7 @@ def calmed(before: Plane, after: Plane, alone: Mapping[str, Plane], outline: Out
     """
     if outline is None or POSE not in alone:
         return Change(before, steadied(before, after, alone))
-    others = {kind: picture for kind, picture in alone.items() if kind != POSE}
-    return settled(Change(before, steadied(before, after, others)), alone[POSE], outline)
+    return settled(Change(before, after), alone[POSE], outline)
 
 
 def settled(change: Change, pose: Plane, outline: Outline) -> Change:
