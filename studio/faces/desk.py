@@ -50,6 +50,7 @@ PRESETS: tuple[tuple[str, str], ...] = (
     ("Evening look", "makeup, slightly warm light"),
     ("Beard", "beard"),
 )
+EXPRESSIONS = ("Friendly", "Laughing", "Serious")  # of them; one face makes one at a time
 
 Asked = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -139,6 +140,10 @@ class Desk:
             said = self.engine.describe(words)
             if said.sliders and not said.ignored:
                 found.append({"title": title, "sliders": said.sliders})
+        moved = {name for preset in found if preset["title"] in EXPRESSIONS for name in preset["sliders"]}
+        for preset in found:
+            if preset["title"] in EXPRESSIONS:
+                preset["sliders"] = dict.fromkeys(sorted(moved), 0.0) | preset["sliders"]
         now, later = (self.engine.describe(f"{years} years old").sliders.get("age") for years in (35, 45))
         if now is not None and later is not None:
             step = round(later - now, 2)

@@ -27,7 +27,7 @@ from engines.faces import words
 from engines.faces.values import Finished
 from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
-from studio.faces.desk import PRESETS, Desk
+from studio.faces.desk import EXPRESSIONS, PRESETS, Desk
 from studio.faces.sitting import Gone, Sitting, Sittings, to_canvas
 
 
@@ -186,6 +186,10 @@ def test_presets_use_sliders_that_are_there(desk: Desk) -> None:
     titles = [preset["title"] for preset in setup["presets"]]
     assert {"Friendly", "Ten years on"} <= set(titles)
     assert all(set(preset["sliders"]) <= names for preset in setup["presets"])
+    sets = {preset["title"]: preset["sliders"] for preset in setup["presets"]}
+    whole = set().union(*(sets[title] for title in EXPRESSIONS if title in sets))
+    assert all(set(sets[title]) == whole for title in EXPRESSIONS if title in sets), "nothing of the last one is left"
+    assert sum(title in sets for title in EXPRESSIONS) > 1 and sets["Friendly"]["smile"] > 0
     assert setup["reason"] == ""
     beard = words.read(dict(PRESETS)["Beard"], [{"name": "beard", "low": 0.0, "high": 1.0}])
     assert beard.sliders["beard"] >= 0.8 and not beard.ignored, "a beard and no stubble"
