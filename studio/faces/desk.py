@@ -31,6 +31,7 @@ from engines.faces.values import Finished, Latents, Slider
 from engines.super_resolution import SuperResolution
 from studio.faces import asking
 from studio.faces.asking import Link, Wish
+from studio.faces.presets import presets
 from studio.faces.sitting import Gone, Sitting, Sittings, new_key
 from studio.jobs import explain
 from studio.pictures import new_file
@@ -40,18 +41,6 @@ SHEET = 12  # faces to choose from
 LARGER = 4  # times that a new face is enlarged for its download
 FINISHED_BYTES = 300_000_000  # finished pictures kept for their download
 UPSCALER = "realesrgan-x4plus"
-# name, what it sets, and the words it is read from where the text reader knows better than a number
-PRESETS: tuple[tuple[str, str], ...] = (
-    ("Friendly", "slightly smiling, wide eyes"),
-    ("Laughing", "laughing"),
-    ("Serious", "serious"),
-    ("Grey hair", "grey hair"),
-    ("Glasses", "glasses"),
-    ("Evening look", "makeup, slightly warm light"),
-    ("Beard", "beard"),
-)
-EXPRESSIONS = ("Friendly", "Laughing", "Serious")  # of them; one face makes one at a time
-
 Asked = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -128,28 +117,10 @@ class Desk:
             reason = str(error)
         return {
             "sliders": [vars(slider) for slider in self.sliders()],
-            "presets": self.presets() if not reason else [],
+            "presets": presets(self.engine) if not reason else [],
             "films": list(self.engine.presets()),
             "reason": reason,
         }
-
-    def presets(self) -> list[Answer]:
-        """Ready-made edits, read by the same reader as a person's own words; those no slider fits are left out."""
-        found = []
-        for title, words in PRESETS:
-            said = self.engine.describe(words)
-            if said.sliders and not said.ignored:
-                found.append({"title": title, "sliders": said.sliders})
-        moved = {name for preset in found if preset["title"] in EXPRESSIONS for name in preset["sliders"]}
-        for preset in found:
-            if preset["title"] in EXPRESSIONS:
-                preset["sliders"] = dict.fromkeys(sorted(moved), 0.0) | preset["sliders"]
-        now, later = (self.engine.describe(f"{years} years old").sliders.get("age") for years in (35, 45))
-        if now is not None and later is not None:
-            step = round(later - now, 2)
-            found.insert(1, {"title": "Ten years on", "sliders": {"age": step}})
-            found.insert(2, {"title": "Ten years ago", "sliders": {"age": -step}})
-        return found
 
     @answering
     def look(self, asked: Asked) -> Answer:

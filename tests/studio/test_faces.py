@@ -27,7 +27,8 @@ from engines.faces import words
 from engines.faces.values import Finished
 from studio.faces import api, arrivals, asking, work
 from studio.faces.asking import Link, Wish
-from studio.faces.desk import EXPRESSIONS, PRESETS, Desk
+from studio.faces.desk import Desk
+from studio.faces.presets import EXPRESSIONS, PRESETS
 from studio.faces.sitting import Gone, Sitting, Sittings, to_canvas
 
 
