@@ -110,6 +110,20 @@ def test_teeth_are_as_white_as_the_photos_light_lets_them_be(people: Any, light:
     assert skin.mean() < white.mean() < 0.9 and white.mean() < 0.25 + 0.65 * light
 
 
+def test_a_grey_photo_gets_grey_teeth(people: Any) -> None:
+    shut, opening, _ = people
+    grey = np.repeat(cv2.cvtColor(shut, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    made, _ = lips.opened(grey, opening)
+    shown = made[within(made)]
+    assert np.ptp(shown, axis=1).max() < 0.08 and shown.mean(1).max() > 0.6
+
+
+def test_a_dark_face_is_looked_at_in_better_light(people: Any) -> None:
+    shut, *_ = people
+    light, dark = (lips.points((shut * part).astype(np.uint8) / np.float32(255)) for part in (1.0, 0.12))
+    assert np.abs(light - dark)[48:].mean() < 0.01
+
+
 def test_lips_keep_the_photos_own_skin(people: Any) -> None:
     """Grain that no generator draws goes along with the lips, and stays as strong."""
     shut, opening, _ = people

@@ -20,6 +20,7 @@ from engines.faces.pasting import STALE, WORK
 
 Points = NDArray[np.float64]
 _LOOK = 512  # side at which landmarks are looked for
+_SEEN = 0.5  # light that a face's lightest parts have at least where landmarks are looked for
 _JITTER = (-0.02, 0.0, 0.02)  # shifts at which is looked, in sides
 _MIRRORED = np.r_[  # dlib's points in a mirrored face
     16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1, 64:59:-1, 67:64:-1
@@ -32,11 +33,12 @@ _RIM = 0.004  # blur of the line between lips and mouth, in sides
 _OWN = 0.42, 0.54  # height of the own opening over the new one: from the second on its teeth are the photo's,
 _SHOWN = 0.2, 0.3  # if so much of it is teeth;
 _HARDLY = 0.8, 0.95  # and whatever it is where it hardly opens
-_LIT, _PALE = 0.7, 0.75  # of teeth: as light, and no redder, over the skin around
+_LIT, _PALE = 0.7, 0.75  # of teeth: as light, and no redder, over the skin around;
+_ROSY = 0.05  # unless that skin has no more colour than this
 _FURTHER, _LEAST = 2.0, 0.4  # times as far as the likeness a mouth shuts, to what part of its height if it shows teeth
 _SHADE = 7.0  # blur beyond which a difference is light, in pixels of the flow
 _LIGHTEST = 0.84  # of teeth
-_LIT_BY = 0.75  # how far they follow the light on the skin, whose own colour is in it, as a power
+_LIT_BY, _TINT = 0.9, 1.12  # how far they follow the light on the skin, as a power; and its colour, at most
 
 
 def opened(square: Photo, wide: Change) -> tuple[Plane, Plane]:
@@ -86,19 +88,30 @@ def _mouth(wide: Change, made: Plane, skin: Plane, inside: Plane, flow: Plane) -
     inside: where it will show, (S, S, 1).
     """
     picture = resized(wide.after if wide.sharp is None else wide.sharp, made.shape[0])
-    theirs, ours = (
-        (resized(part, FLOW_SIDE) * skin).sum((0, 1)) / skin.sum() for part in (wide.after, made)
-    )  # (3,) each
-    lit = np.asarray(np.clip(ours, 0.02, 1) / np.clip(theirs, 0.05, 1), np.float32) ** np.float32(_LIT_BY)
-    mouth = warped(picture, flow) * lit
+    theirs, ours = ((resized(part, FLOW_SIDE) * skin).sum((0, 1)) / skin.sum() for part in (wide.after, made))
+    mouth = _lit(warped(picture, flow), np.asarray(theirs, np.float32), np.asarray(ours, np.float32))
     shown = (mouth @ LUMA)[inside[..., 0] > 0.5]
     lightest = float(np.quantile(shown, 0.9)) if shown.size else 0.0
     return np.asarray(mouth * min(1.0, _LIGHTEST / max(lightest, 1e-3)), np.float32)
 
 
+def _lit(mouth: Plane, theirs: Plane, ours: Plane) -> Plane:
+    """A mouth beside skin of one colour (3,) as it is beside skin of another: as light to it, tinted by the light's
+    colour as far as that can be told from the skin's own, and no more colourful than the photo.
+    """
+    dark, light = (max(float(skin @ LUMA), 0.02) for skin in (theirs, ours))
+    tint = (np.clip(ours, 0.01, 1) / light) / (np.clip(theirs, 0.01, 1) / dark)
+    mouth = mouth * np.float32((light / dark) ** _LIT_BY) * np.clip(tint, 1 / _TINT, _TINT).astype(np.float32)
+    rich = float(np.ptp(ours) / light) / max(float(np.ptp(theirs) / dark), 1e-3)
+    grey = (mouth @ LUMA)[..., None]
+    return np.asarray(grey + np.float32(min(1.0, rich)) * (mouth - grey), np.float32)
+
+
 def points(picture: Plane, *, steady: bool = False) -> Points:
     """dlib's landmarks of an aligned picture (S, S, 3).  steady: the mean of six looks, since they tremble."""
     grown, found = _LOOK / picture.shape[0], []
+    middle = picture[len(picture) // 4 : -len(picture) // 8 or None, len(picture) // 4 : -len(picture) // 4 or None]
+    picture = picture * np.float32(np.clip(_SEEN / max(float(np.quantile(middle, 0.95)), 1e-3), 1, 10))  # a dark photo
     for shift in _JITTER if steady else (0.0,):
         matrix = np.array([[grown, 0, shift * _LOOK], [0, grown, 0.7 * shift * _LOOK]])
         view = cv2.warpAffine(picture, matrix, (_LOOK,) * 2, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -126,7 +139,9 @@ def _teeth(own: Plane, mine: Points) -> Plane:
         return np.zeros((), np.float32)
     light = small @ LUMA
     red = (small[..., 0] - small[..., 1]) / np.maximum(light, np.float32(0.05))
-    lit, pale = (light > _LIT * np.median(light[skin])), (red < _PALE * np.median(red[skin]))
+    rosy = float(np.median(red[skin]))
+    lit = light > (_LIT if rosy > _ROSY else 1.0) * np.median(light[skin])
+    pale = red < max(_PALE * rosy, _ROSY)
     return np.asarray((lit & pale)[open_].mean(), np.float32)
 
 
