@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from skimage import data
 
 from engines import Engines
 from engines.core.job import Job
@@ -260,3 +262,18 @@ def test_another_edit_is_made_over_the_open_mouth() -> None:
     middle[40:100, 40:88] = True
     lighter = middle & (wide > 0.11)
     assert lighter.sum() > 7000 and np.allclose(both[lighter], wide[lighter] - 0.1, atol=0.006)
+
+
+def test_a_photos_face_remembers_its_last_picture_and_no_other(tmp_path: Any) -> None:
+    engine = Engines("cpu", home=tmp_path)[FaceEditing]
+    photo = np.ascontiguousarray(data.astronaut()[:260, 90:350], np.uint8)
+    who = engine.invert(photo, steps=1)
+    tuned = replace(who, deltas=engine.refine(who, steps=2).deltas)
+    with engine._shop.generator(who.model, Job()) as generator:
+        first, other = generator.picture(who), generator.picture(tuned)
+        assert np.abs(first - other).max() > 0.01, "another person's generator"
+        first[:] = 0
+        again = generator.picture(who)
+        assert again.max() > 0.5 and np.array_equal(again, generator.pictures(who.ws[None])[0])
+        assert not np.array_equal(generator.picture(who, who.ws + 0.1), again), "of other latents"
+    assert len(who.last) == 1 and replace(who, steps=9).last == []

@@ -73,9 +73,18 @@ class Generator:
         return np.ascontiguousarray((torch.cat(made).permute(0, 2, 3, 1) + 1).div_(2).numpy())
 
     def picture(self, latents: Latents, ws: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """One picture, float32 (R, R, 3): of these latents, or of other ws through this person's generator."""
-        own = latents.deltas if isinstance(latents, Inverted) else ()
-        return cast(NDArray[np.float32], self.pictures((latents.ws if ws is None else ws)[None], own)[0])
+        """One picture, float32 (R, R, 3): of these latents, or of other ws through this person's generator.
+
+        A photo's face remembers the last one: while a mouth is dragged, all the rest of it stays.
+        """
+        ws = latents.ws if ws is None else ws
+        if not isinstance(latents, Inverted):
+            return cast(NDArray[np.float32], self.pictures(ws[None])[0])
+        key, last = (self.card.id, ws.tobytes()), next(iter(latents.last), None)
+        if last is None or last[0] != key:
+            last = key, self.pictures(ws[None], latents.deltas)[0]
+            latents.last[:] = [last]
+        return last[1].copy()
 
     def _breathe(self, _fraction: float) -> None:
         self.job.check()

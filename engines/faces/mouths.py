@@ -25,6 +25,7 @@ from engines.faces.values import Sliders
 
 OPENING = ("smile", "mouth_open")
 _LOCK, _KNOWN, _MOST = Lock(), dict[tuple[str, bytes, bytes], lips.Points](), 128
+_SHUT = dict[tuple[str, bytes], Plane]()  # pictures of likenesses as they are
 _LIKENESS = 0.6  # of the way from the mean to the person
 
 
@@ -100,8 +101,16 @@ def opening(
     """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents along `ways`."""
     near = likeness(generator, ws)
     motion = Motion(generator, near, ways)
-    before, after = generator.pictures(np.stack([near, near + shift]))
-    return opened(before, after, motion.points(shift))
+    key = (generator.card.id, near.tobytes())
+    with _LOCK:
+        before = _SHUT.get(key)
+    if before is None:
+        before = generator.pictures(near[None])[0]
+        with _LOCK:
+            _SHUT[key] = before
+            while len(_SHUT) > _MOST // 4:
+                _SHUT.pop(next(iter(_SHUT)))
+    return opened(before, generator.pictures((near + shift)[None])[0], motion.points(shift))
 
 
 def composed(

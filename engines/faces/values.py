@@ -60,14 +60,14 @@ class Latents:
 
 @dataclass(frozen=True)
 class Inverted(Latents):
-    """A photo's face brought into the generator: everything a session needs beside the photo, about 1.5 MB.
+    """A photo's face brought into the generator: everything a session needs beside the photo, about 2.5 MB.
 
     deltas: what was added to the generator's weights for this face alone, float16, in the order of
     `StyleGenerator.tuned_synthesis`; empty before `refine`.  face: where it is in the photo.  square: the aligned face,
     uint8 (R, R, 3).  distance: identity distance between the photo's face and the generator's copy.
     error: mean absolute difference between the two inside the face, in steps of 1/255.  seconds, steps: what it took.
     reach: slider -> how far its raw value may go down and up, -1 and 1 for those not in it: poses end before much of
-    the head is invented, and who wears glasses gets no others.
+    the head is invented, and who wears glasses gets no others.  last: its last picture, and of which latents.
     """
 
     deltas: tuple[NDArray[np.float16], ...] = ()
@@ -78,6 +78,9 @@ class Inverted(Latents):
     seconds: float = 0.0
     steps: int = 0
     reach: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    last: list[tuple[tuple[str, bytes], NDArray[np.float32]]] = field(
+        init=False, default_factory=list, repr=False, compare=False
+    )
 
     @property
     def hints(self) -> tuple[str, ...]:
