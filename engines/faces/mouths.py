@@ -8,8 +8,10 @@ learnt to. So this is an edit of its own: as the lips of that likeness move betw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,8 +26,8 @@ from engines.faces.sliders import Directions
 from engines.faces.values import Sliders
 
 OPENING = ("smile", "mouth_open")
-_LOCK, _KNOWN, _MOST = Lock(), dict[tuple[str, bytes, bytes], lips.Points](), 128
-_SHUT = dict[tuple[str, bytes], Plane]()  # pictures of likenesses as they are
+_LOCK, _MOST = Lock(), 96  # pictures and landmarks of likenesses that are kept, for those who are in use
+_KNOWN = dict[tuple[Any, ...], NDArray[Any]]()
 _LIKENESS = 0.6  # of the way from the mean to the person
 
 
@@ -72,17 +74,25 @@ class Motion:
 
     def _looked(self, way: NDArray[np.float32]) -> lips.Points:
         """Landmarks at the beginning of a way, halfway and at its end, (3, 68, 2); once while the person is in use."""
-        key = (self.generator.card.id, self.near.tobytes(), way.tobytes())
-        with _LOCK:
-            known = _KNOWN.get(key)
-        if known is None:
+
+        def look() -> lips.Points:
             pictures = self.generator.pictures(np.stack([self.near + np.float32(part) * way for part in (0, 0.5, 1)]))
-            known = np.stack([lips.points(opened(pictures[0], each).after, steady=True) for each in pictures])
-            with _LOCK:
-                _KNOWN[key] = known
-                while len(_KNOWN) > _MOST:
-                    _KNOWN.pop(next(iter(_KNOWN)))
-        return known
+            return np.stack([lips.points(opened(pictures[0], each).after, steady=True) for each in pictures])
+
+        return _kept((self.generator.card.id, self.near.tobytes(), way.tobytes()), look)
+
+
+def _kept(key: tuple[Any, ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """What was made of a key before, or is made now; the oldest go."""
+    with _LOCK:
+        known = _KNOWN.get(key)
+    if known is None:
+        known = make()
+        with _LOCK:
+            _KNOWN[key] = known
+            while len(_KNOWN) > _MOST:
+                _KNOWN.pop(next(iter(_KNOWN)))
+    return known
 
 
 def opened(before: Plane, after: Plane, points: tuple[lips.Points, lips.Points] | None = None) -> Change:
@@ -101,15 +111,7 @@ def opening(
     """How the mouth of a person (num_ws, w_dim) opens with a shift of the latents along `ways`."""
     near = likeness(generator, ws)
     motion = Motion(generator, near, ways)
-    key = (generator.card.id, near.tobytes())
-    with _LOCK:
-        before = _SHUT.get(key)
-    if before is None:
-        before = generator.pictures(near[None])[0]
-        with _LOCK:
-            _SHUT[key] = before
-            while len(_SHUT) > _MOST // 4:
-                _SHUT.pop(next(iter(_SHUT)))
+    before = _kept((generator.card.id, near.tobytes()), lambda: generator.pictures(near[None])[0])
     return opened(before, generator.pictures((near + shift)[None])[0], motion.points(shift))
 
 

@@ -19,7 +19,7 @@ from engines.faces.parting import parts_of
 from engines.faces.people import latents, resized
 from engines.faces.settling import calmed
 from engines.faces.sliders import Directions
-from engines.faces.steadying import POSE, by_kind, steadied
+from engines.faces.steadying import by_kind, steadied
 from engines.faces.values import Inverted, Latents
 from engines.faces.workshop import Workshop
 
@@ -88,8 +88,6 @@ def animated(
             over = [{} if one is None else one.sliders for _, one in split]
             wishes, wide = [mouths.apart(rest)[0] for rest, _ in split], [mouths.apart(rest)[1] for rest, _ in split]
         kinds = [by_kind(directions, wish) for wish in wishes]
-        if scene is None:  # all but light is as the generator draws it
-            kinds = [{kind: some for kind, some in each.items() if kind == POSE} for each in kinds]
         codes = [
             directions.shift(some)
             for wish, alone in zip(wishes, kinds, strict=True)

@@ -33,8 +33,8 @@ from engines.faces.steadying import POSE, steadied
 _CHIN = 0.8  # how far down a square a chin reaches
 _CALM = 4.0  # blur of the flow, in its pixels: a head turns as a whole
 _LIGHT = 12.0  # blur beyond which a difference is light and colour, in pixels of the flow
-_ALIKE, _GAIN = 3.0, 2.5
-_NEW_FROM, _NEW_TO = 0.06, 0.14  # difference in luma, of 1, from which on something is there that motion does not bring
+_ALIKE, _GAIN = 3.0, 2.5  # blur of what is compared, in the same pixels, and how much harder it may be drawn
+_NEW_FROM, _NEW_TO = 0.06, 0.14  # luma, of 1, that motion and contrast do not explain, from which on something is new
 
 
 def calmed(before: Plane, after: Plane, alone: Mapping[str, Plane], outline: Outline | None) -> Change:
